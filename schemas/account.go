@@ -1,0 +1,24 @@
+package schemas
+
+// Account is the state of an account actor: what its tenant may use and what is used.
+type Account struct {
+	V           int       `json:"v"`
+	ID          AccountID `json:"id"`
+	Name        string    `json:"name"`
+	RAMLimitMiB int64     `json:"ram_limit"` // of all its servers together
+	RateLimits  bool      `json:"rate_limits"`
+	// UsedRAMMiB is what admitted servers hold; Pending is what undecided operations hold.
+	UsedRAMMiB int64                 `json:"used_ram"`
+	Servers    int64                 `json:"servers"`
+	Pending    map[OperationID]Quota `json:"pending,omitempty"`
+}
+
+// DefaultRAMLimitMiB is how much RAM the servers of a new account may have together.
+// Source: API guide v1.0, "Absolute Limits" (maxTotalRAMSize).
+const DefaultRAMLimitMiB = 51200
+
+// Quota is what an operation takes from its account.
+type Quota struct {
+	RAMMiB  int64 `json:"ram"`
+	Servers int64 `json:"servers"`
+}

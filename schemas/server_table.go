@@ -1,0 +1,259 @@
+package schemas
+
+// Trigger is what may move a server from one status to another.
+type Trigger string
+
+// The triggers that a tenant's or an operator's command pulls.
+const (
+	OnCreate     Trigger = "create"
+	OnRename     Trigger = "rename"
+	OnPassword   Trigger = "password"
+	OnDelete     Trigger = "delete"
+	OnRebootSoft Trigger = "reboot SOFT"
+	OnRebootHard Trigger = "reboot HARD"
+	OnRebuild    Trigger = "rebuild"
+	OnResize     Trigger = "resize"
+	OnConfirm    Trigger = "confirm"
+	OnRevert     Trigger = "revert"
+	OnImage      Trigger = "image"
+	OnSuspend    Trigger = "suspend"
+	OnResume     Trigger = "resume"
+	OnRescue     Trigger = "rescue"
+	OnUnrescue   Trigger = "unrescue"
+)
+
+// The triggers that the work itself pulls.
+const (
+	OnAllocated  Trigger = "allocated"   // the cluster has a place
+	OnRefused    Trigger = "refused"     // the cluster has none, or did not say so in time
+	OnPrepared   Trigger = "prepared"    // the data is at the destination, the source still runs
+	OnDone       Trigger = "done"        // the last step of the plan is done
+	OnFailed     Trigger = "failed"      // a host answered that a step cannot be done
+	OnSilent     Trigger = "silent"      // a step's deadline passed without an answer
+	OnRestored   Trigger = "restored"    // the plan that undoes a resize is done
+	OnHostLost   Trigger = "host lost"   // the host is silent
+	OnHostBack   Trigger = "host back"   // the host speaks again
+	OnHostFenced Trigger = "host fenced" // an operator vouches that the host is off
+)
+
+// Transition is one row of the state table.
+type Transition struct {
+	From Status
+	On   Trigger
+	To   Status
+}
+
+// ServerTable is the life of a server. A pair that is not in it is refused.
+// Source: API guide v1.0, "Server Status" transitions; the rows beyond it are in docs/states.md.
+func ServerTable() []Transition { return serverTable }
+
+var serverTable = []Transition{
+	{"", OnCreate, StatusBuild},
+	{StatusBuild, OnAllocated, StatusBuild},
+	{StatusBuild, OnRefused, StatusDeleted},
+	{StatusBuild, OnDone, StatusActive},
+	{StatusBuild, OnFailed, StatusError},
+	{StatusBuild, OnSilent, StatusError},
+
+	{StatusActive, OnRename, StatusActive},
+	{StatusActive, OnPassword, StatusPassword},
+	{StatusActive, OnDelete, StatusDeleted},
+	{StatusActive, OnRebootSoft, StatusReboot},
+	{StatusActive, OnRebootHard, StatusHardReboot},
+	{StatusActive, OnRebuild, StatusRebuild},
+	{StatusActive, OnResize, StatusQueueResize},
+	{StatusActive, OnImage, StatusActive},
+	{StatusActive, OnSuspend, StatusSuspended},
+	{StatusActive, OnRescue, StatusRescue},
+	{StatusActive, OnHostLost, StatusUnknown},
+	{StatusActive, OnHostFenced, StatusError},
+
+	{StatusRebuild, OnDone, StatusActive},
+	{StatusRebuild, OnFailed, StatusError},
+	{StatusRebuild, OnSilent, StatusError},
+
+	{StatusQueueResize, OnAllocated, StatusPrepResize},
+	{StatusQueueResize, OnRefused, StatusActive},
+	{StatusPrepResize, OnPrepared, StatusResize},
+	{StatusPrepResize, OnFailed, StatusActive}, // the source was never touched
+	{StatusPrepResize, OnSilent, StatusActive},
+	{StatusResize, OnDone, StatusVerifyResize},
+	{StatusResize, OnFailed, StatusResize}, // the source is started again: restored follows
+	{StatusResize, OnRestored, StatusActive},
+	{StatusResize, OnSilent, StatusError}, // the destination may be running: the source stays off
+
+	{StatusVerifyResize, OnRename, StatusVerifyResize},
+	{StatusVerifyResize, OnDelete, StatusDeleted},
+	{StatusVerifyResize, OnConfirm, StatusActive},
+	{StatusVerifyResize, OnRevert, StatusResize},
+	{StatusVerifyResize, OnHostFenced, StatusError},
+
+	{StatusPassword, OnRename, StatusPassword},
+	{StatusPassword, OnDelete, StatusDeleted},
+	{StatusPassword, OnDone, StatusActive},
+	{StatusPassword, OnFailed, StatusActive},
+	{StatusPassword, OnSilent, StatusActive},
+
+	{StatusReboot, OnRename, StatusReboot},
+	{StatusReboot, OnDelete, StatusDeleted},
+	{StatusReboot, OnRebootHard, StatusHardReboot},
+	{StatusReboot, OnDone, StatusFormer},
+	{StatusReboot, OnFailed, StatusHardReboot},
+	{StatusReboot, OnSilent, StatusHardReboot},
+
+	{StatusHardReboot, OnRename, StatusHardReboot},
+	{StatusHardReboot, OnDelete, StatusDeleted},
+	{StatusHardReboot, OnDone, StatusFormer},
+	{StatusHardReboot, OnFailed, StatusError},
+	{StatusHardReboot, OnSilent, StatusError},
+
+	{StatusSuspended, OnRename, StatusSuspended},
+	{StatusSuspended, OnDelete, StatusDeleted},
+	{StatusSuspended, OnResume, StatusActive},
+	{StatusSuspended, OnHostLost, StatusUnknown},
+	{StatusSuspended, OnHostFenced, StatusError},
+
+	{StatusRescue, OnRename, StatusRescue},
+	{StatusRescue, OnDelete, StatusDeleted},
+	{StatusRescue, OnRebootSoft, StatusReboot},
+	{StatusRescue, OnRebootHard, StatusHardReboot},
+	{StatusRescue, OnUnrescue, StatusActive},
+	{StatusRescue, OnHostLost, StatusUnknown},
+	{StatusRescue, OnHostFenced, StatusError},
+
+	{StatusUnknown, OnRename, StatusUnknown},
+	{StatusUnknown, OnDelete, StatusDeleted},
+	{StatusUnknown, OnHostBack, StatusFormer},
+	{StatusUnknown, OnHostFenced, StatusError},
+
+	{StatusError, OnRename, StatusError},
+	{StatusError, OnDelete, StatusDeleted},
+	{StatusError, OnRebootHard, StatusHardReboot},
+	{StatusError, OnRebuild, StatusRebuild},
+}
+
+// Refusal is one row of the refusals: the fault for commands that come at the wrong time.
+type Refusal struct {
+	In    []Status
+	On    []Trigger
+	Kind  Kind
+	Fault Fault
+}
+
+// ServerRefusals are the cells of the admission matrix that are not in ServerTable. Together they say
+// something about every status that is emitted and every command of a tenant.
+func ServerRefusals() []Refusal { return serverRefusals }
+
+var serverRefusals = []Refusal{
+	{
+		In:   []Status{StatusBuild, StatusRebuild},
+		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnResize, OnImage},
+		Kind: KindConflict, Fault: FaultBuildInProgress,
+	},
+	{
+		In:   []Status{StatusQueueResize, StatusPrepResize, StatusResize},
+		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnImage},
+		Kind: KindConflict, Fault: FaultBackupOrResize,
+	},
+	{
+		In:   []Status{StatusVerifyResize},
+		On:   []Trigger{OnPassword, OnRebootSoft, OnRebootHard, OnRebuild, OnImage},
+		Kind: KindConflict, Fault: FaultBackupOrResize,
+	},
+	{
+		In:   []Status{StatusQueueResize, StatusPrepResize, StatusResize, StatusVerifyResize},
+		On:   []Trigger{OnResize},
+		Kind: KindForbidden, Fault: FaultResizeNotAllowed,
+	},
+	{
+		In: []Status{
+			StatusActive, StatusBuild, StatusRebuild, StatusQueueResize, StatusPrepResize, StatusResize, StatusReboot,
+			StatusHardReboot, StatusPassword, StatusSuspended, StatusRescue, StatusError, StatusUnknown,
+		},
+		On:   []Trigger{OnConfirm, OnRevert},
+		Kind: KindForbidden, Fault: FaultResizeNotAllowed,
+	},
+	{
+		In:   []Status{StatusReboot, StatusHardReboot, StatusPassword, StatusSuspended, StatusUnknown},
+		On:   []Trigger{OnPassword, OnRebootSoft, OnRebuild, OnResize, OnImage},
+		Kind: KindConflict, Fault: FaultCloudServers,
+	},
+	{
+		In:   []Status{StatusHardReboot, StatusPassword, StatusSuspended, StatusUnknown},
+		On:   []Trigger{OnRebootHard},
+		Kind: KindConflict, Fault: FaultCloudServers,
+	},
+	{
+		In:   []Status{StatusRescue},
+		On:   []Trigger{OnPassword, OnRebuild, OnResize, OnImage},
+		Kind: KindConflict, Fault: FaultCloudServers,
+	},
+	{
+		In:   []Status{StatusError},
+		On:   []Trigger{OnPassword, OnRebootSoft, OnResize, OnImage},
+		Kind: KindConflict, Fault: FaultCloudServers,
+	},
+}
+
+// Overlay is a condition beside the status that refuses what the status would allow.
+type Overlay string
+
+// The overlays.
+const (
+	OverlayImaging Overlay = "imaging" // an image of the server is in flight
+	OverlayWaiting Overlay = "waiting" // a silent host may still run a copy of it
+)
+
+// OverlayRefusals are the cells that an overlay takes back from ServerTable.
+func OverlayRefusals() map[Overlay]Refusal { return overlayRefusals }
+
+var overlayRefusals = map[Overlay]Refusal{
+	OverlayImaging: {On: []Trigger{OnRebuild, OnResize, OnImage}, Kind: KindConflict, Fault: FaultBackupOrResize},
+	OverlayWaiting: {
+		In: []Status{StatusError}, On: []Trigger{OnRebuild, OnRebootHard},
+		Kind: KindConflict, Fault: FaultCloudServers,
+	},
+}
+
+// Passing tells whether a server in status s is on its way to another: somebody owes it a step.
+// VERIFY_RESIZE counts: its automatic confirm is owed.
+func (s Status) Passing() bool {
+	switch s {
+	case StatusBuild, StatusRebuild, StatusQueueResize, StatusPrepResize, StatusResize, StatusVerifyResize,
+		StatusPassword, StatusReboot, StatusHardReboot, StatusShareIP, StatusShareIPNoConfig, StatusDeleteIP:
+		return true
+	default:
+		return false
+	}
+}
+
+// ImageTransition is one row of an image's state table.
+type ImageTransition struct {
+	From ImageStatus
+	On   Trigger
+	To   ImageStatus
+}
+
+// ImageTable is the life of an image that is made from a server.
+func ImageTable() []ImageTransition { return imageTable }
+
+// OnServerGone reaches the images of a server whose delete was accepted.
+const OnServerGone Trigger = "server gone"
+
+var imageTable = []ImageTransition{
+	{"", OnCreate, ImageQueued},
+	{ImageQueued, OnPrepared, ImagePreparing},
+	{ImageQueued, OnServerGone, ImageDeleted},
+	{ImagePreparing, OnPrepared, ImageSaving},
+	{ImagePreparing, OnFailed, ImageFailed},
+	{ImagePreparing, OnSilent, ImageFailed},
+	{ImagePreparing, OnServerGone, ImageDeleted},
+	{ImageSaving, OnDone, ImageActive},
+	{ImageSaving, OnFailed, ImageFailed},
+	{ImageSaving, OnSilent, ImageFailed},
+	{ImageSaving, OnServerGone, ImageDeleted},
+	{ImageActive, OnDelete, ImageDeleted},
+	{ImageActive, OnServerGone, ImageDeleted},
+	{ImageFailed, OnDelete, ImageDeleted},
+	{ImageFailed, OnServerGone, ImageDeleted},
+}

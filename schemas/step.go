@@ -1,0 +1,112 @@
+package schemas
+
+import "time"
+
+// StepName names one thing that a host does. Steps are named, never numbered, so that
+// a newer table can resume what an older one began.
+type StepName string
+
+// The steps.
+const (
+	StepFetchImage  StepName = "fetch_image"
+	StepCreateDisk  StepName = "create_disk"
+	StepStart       StepName = "start"
+	StepStop        StepName = "stop"
+	StepWipe        StepName = "wipe"
+	StepRestartSoft StepName = "restart_soft"
+	StepRestartHard StepName = "restart_hard"
+	StepSetPassword StepName = "set_password"
+	StepSnapshot    StepName = "snapshot"
+	StepCopy        StepName = "copy"
+	StepCopyDelta   StepName = "copy_delta"
+	StepSave        StepName = "save"
+	StepRemove      StepName = "remove" // the stored files of an image
+)
+
+// Step is an order to one host agent. (Operation, Actor, Name, Host, Copy, Attempt) is its identity:
+// the agent does it once and answers every repetition with the same outcome.
+type Step struct {
+	V         int         `json:"v"`
+	Operation OperationID `json:"operation"`
+	Name      StepName    `json:"name"`
+	Attempt   int         `json:"attempt"` // from 1
+	Host      HostID      `json:"host"`    // who does it
+	Shard     Shard       `json:"shard"`   // where the outcome goes
+	Actor     Ref         `json:"actor"`   // who asked: a server or an image
+	Account   AccountID   `json:"account"`
+	// Epoch and Version fence: an agent that has seen a higher pair for this actor refuses the step.
+	Epoch   Epoch         `json:"epoch"`
+	Version int64         `json:"version"`
+	Timeout time.Duration `json:"timeout_ns"`
+	Params  StepParams    `json:"params"`
+}
+
+// ID is the identity of a step as text, unique over all steps that are not repetitions of one another.
+func (s *Step) ID() string {
+	return string(s.Operation) + "/" + s.Actor.String() + "/" + string(s.Name) + "/" + itoa(int64(s.Host)) + "/" + itoa(int64(s.Params.Copy)) + "/" + itoa(int64(s.Attempt))
+}
+
+// StepParams is what a step works on; which members count depends on its name.
+type StepParams struct {
+	Server ServerID `json:"server"`
+	// Copy tells the halves of a resize apart: each placement of a server has its own number, from 1.
+	Copy    int      `json:"copy"`
+	Image   ImageID  `json:"image,omitempty"`
+	Flavor  *Flavor  `json:"flavor,omitempty"`
+	Public  []string `json:"public,omitempty"`
+	Private []string `json:"private,omitempty"`
+	Name    string   `json:"name,omitempty"`
+	// SourceHost and SourceCopy say where copy and copy_delta take the data from.
+	SourceHost HostID `json:"source_host,omitempty"`
+	SourceCopy int    `json:"source_copy,omitempty"`
+	// WantsPayload makes the engine add the operation's sealed payload when it sends the step.
+	WantsPayload bool `json:"wants_payload,omitempty"`
+	// Payload is the sealed secret part (a schemas.Payload): only the agent opens it.
+	Payload []byte `json:"payload,omitempty"`
+}
+
+// Payload is what a step must deliver and nobody may read on the way. It travels and rests sealed.
+type Payload struct {
+	PasswordHash string `json:"password_hash,omitempty"` // crypt(3)
+	Personality  []File `json:"personality,omitempty"`
+}
+
+// File is one file to be written into a new server.
+type File struct {
+	Path     string `json:"path"`
+	Contents []byte `json:"contents"`
+}
+
+// Outcome is a host agent's answer to a step.
+type Outcome struct {
+	V         int         `json:"v"`
+	Operation OperationID `json:"operation"`
+	Name      StepName    `json:"name"`
+	Attempt   int         `json:"attempt"`
+	Host      HostID      `json:"host"`
+	Copy      int         `json:"copy"`
+	Actor     Ref         `json:"actor"`
+	Account   AccountID   `json:"account"`
+	// Failure is nil when the step is done.
+	Failure *StepFailure `json:"failure,omitempty"`
+}
+
+// StepFailure says why a host did not do a step.
+type StepFailure struct {
+	Reason FailureReason `json:"reason"`
+	// Message is for operators: it may name hosts and files.
+	Message string `json:"message"`
+}
+
+// FailureReason is a class of step failures that a tenant may see.
+type FailureReason string
+
+// The reasons.
+const (
+	FailureFault   FailureReason = "host_fault"  // the host tried and could not
+	FailureNoSpace FailureReason = "no_space"    // the data does not fit
+	FailureNoImage FailureReason = "no_image"    // the image's files are gone
+	FailureFenced  FailureReason = "fenced"      // a newer owner has spoken to this host
+	FailureUnknown FailureReason = "unsupported" // the driver has no such power
+	FailureMissing FailureReason = "missing"     // the host knows no such server
+)
