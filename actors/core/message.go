@@ -1,0 +1,73 @@
+package core
+
+import "github.com/ozonecloud/ozone/schemas"
+
+// The messages inside a shard. They live for one turn and are never stored.
+
+// Admit is a command on its way through the actors of its shard. Each adds what it found out.
+type Admit struct {
+	Command *schemas.Command
+	// Known is what the store and the shard already know of this command.
+	Known Known
+	// NewServer and NewImage are the ids that a create may take.
+	NewServer schemas.ServerID
+	NewImage  schemas.ImageID
+
+	Holds   bool              // the account holds something for it: a refusal gives it back
+	Granted bool              // the account has granted what a resize needs
+	Imaged  bool              // its image was found to be usable
+	Expired bool              // it came too late
+	Source  schemas.Placement // server.image: where the server runs
+	Owner   schemas.ServerID  // server.image: the server
+}
+
+// Known is the past of a command: the same operation redelivered, or an earlier one with the same key.
+type Known struct {
+	// Same is the answer of this very operation when it was decided before.
+	Same *schemas.Answer
+	// Open: this very operation is under way, undecided.
+	Open bool
+	// KeyOperation is the earlier operation of the same key, "" if there is none.
+	KeyOperation schemas.OperationID
+	KeyDigest    []byte
+	// KeyAnswer is that operation's answer, nil while it is undecided.
+	KeyAnswer *schemas.Answer
+}
+
+// Reserve asks the account for what a resize needs; it sends the command on when there is enough.
+type Reserve struct {
+	Admit  *Admit
+	RAMMiB int64
+}
+
+// Settle ends what an account holds for an operation: Keep makes it the server's, else it is given back.
+// Free gives back what an admitted server held.
+type Settle struct {
+	Operation schemas.OperationID
+	Keep      bool
+	Free      schemas.Quota
+}
+
+// ServerGone tells an image that the server it was made from is being deleted.
+type ServerGone struct{ Operation schemas.OperationID }
+
+// ImageEnded tells a server that an image of it is no longer in flight; Gone that it was deleted.
+type ImageEnded struct {
+	Image schemas.ImageID
+	Gone  bool
+}
+
+// HostChanged tells a cluster that one of its hosts is up, lost or fenced.
+type HostChanged struct {
+	Host   schemas.Host
+	Change int64
+}
+
+// Wake tells an actor that one of its timers is due.
+type Wake struct{}
+
+// Resume tells an actor, after its shard was claimed, to ask again for what it waits for.
+type Resume struct{}
+
+// Poison tells an actor that a message made its decision fail twice by a defect: what it waits for is given up.
+type Poison struct{ Reason string }

@@ -1,0 +1,230 @@
+package core
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// retryAfter is the advice given with a refusal that passes by itself.
+const retryAfter = time.Second
+
+// server is a decision about a server in the making: a copy of its state and the effects so far.
+// Slices and pointers inside the state are replaced, never changed in place: the old state stays whole.
+type server struct {
+	schemas.Server
+	e  Effects
+	in Input
+}
+
+// ServerView is the server as its tenant sees it, nil when it is shown nowhere.
+func ServerView(s *schemas.Server, r *Rules) *schemas.ServerView {
+	if s.Hidden || s.Status == schemas.StatusDeleted {
+		return nil
+	}
+	return &schemas.ServerView{
+		ID: s.ID, Name: s.Name, ImageID: s.Image, FlavorID: s.Flavor, HostID: hostHash(r.HostKey, s.Account, s.Home.Host),
+		Status: s.Status, Progress: s.Progress, Metadata: notNil(s.Metadata),
+		Addresses: schemas.AddressesView{Public: list(s.Public), Private: list(s.Private)},
+	}
+}
+
+// hostHash names a host for one account only: the first half of an HMAC, as 32 hex digits.
+func hostHash(key []byte, account schemas.AccountID, host schemas.HostID) string {
+	if host == 0 {
+		return ""
+	}
+	h := hmac.New(sha256.New, key)
+	_, _ = h.Write([]byte("host/" + strconv.FormatInt(int64(account), 10) + "/" + strconv.FormatInt(int64(host), 10)))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func notNil(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+func list(l []string) []string {
+	if l == nil {
+		return []string{}
+	}
+	return l
+}
+
+// ServerWakeAt is the earliest timer of a server, zero when it waits for nothing.
+func ServerWakeAt(s *schemas.Server) time.Time {
+	var at time.Time
+	if c := s.Cursor; c != nil {
+		at = earliest(earliest(at, c.Deadline), c.Expires)
+	}
+	for _, c := range s.Cleanups {
+		at = earliest(at, c.RetryAt)
+	}
+	return earliest(at, s.ConfirmAt)
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// set moves the server to a status and shows its progress.
+func (d *server) set(to schemas.Status, percent int) {
+	d.Status, d.Progress = to, percent
+	d.touch()
+}
+
+// touch marks the state as changed.
+func (d *server) touch() {
+	d.Updated = d.in.Now
+	d.e.Save = true
+}
+
+// fire follows one row of the state table; a row that is not there is a defect of the tables.
+func (d *server) fire(on schemas.Trigger, percent int) {
+	to, err := next(&d.Server, on)
+	if err != nil {
+		panic("state table: no row for " + string(d.Status) + " on " + string(on))
+	}
+	d.set(to, percent)
+}
+
+// event tells the world; its name is the operation's action.
+func (d *server) event(a schemas.Action, p Phase, op schemas.OperationID, err *schemas.OperationError) {
+	d.e.event(&d.Sequence, string(a), p, op, err)
+}
+
+// end closes an operation: its record, its terminal event.
+func (d *server) end(a schemas.Action, op schemas.OperationID, err *schemas.OperationError) {
+	state, phase := schemas.OperationSucceeded, PhaseEnd
+	if err != nil {
+		state, phase = schemas.OperationFailed, PhaseError
+	}
+	d.e.Progress = append(d.e.Progress, Progress{Operation: op, State: state, Percent: 100, Error: err})
+	d.event(a, phase, op, err)
+	if carriesPayload(a) {
+		d.e.Payloads = append(d.e.Payloads, Payload{Operation: op})
+	}
+}
+
+// cancel closes the operation under way because another one took its place.
+func (d *server) cancel(why string) {
+	c := d.Cursor
+	if c == nil {
+		return
+	}
+	err := &schemas.OperationError{Fault: schemas.FaultCloudServers, Message: why}
+	d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationCancelled, Error: err})
+	d.event(c.Action, PhaseCancelled, c.Operation, err)
+	if carriesPayload(c.Action) {
+		d.e.Payloads = append(d.e.Payloads, Payload{Operation: c.Operation})
+	}
+	d.Cursor = nil
+}
+
+// carriesPayload tells which operations deliver something sealed.
+func carriesPayload(a schemas.Action) bool {
+	return a == schemas.ServerCreate || a == schemas.ServerUpdate
+}
+
+// settle tells the account what becomes of what it holds for the operation.
+func (d *server) settle(op schemas.OperationID, keep bool, free schemas.Quota) {
+	d.e.tell(d.Account.Ref(), Settle{Operation: op, Keep: keep, Free: free})
+}
+
+// ask sends a request to the server's cluster until it is answered.
+func (d *server) ask(id string, cluster schemas.ClusterID, t schemas.MessageType, m schemas.Message) {
+	d.e.Ask = append(d.e.Ask, Request{ID: id, To: schemas.ShardOfCluster(cluster), Type: t, Message: m})
+}
+
+func allocateID(op schemas.OperationID, cluster schemas.ClusterID) string {
+	return "allocate/" + string(op) + "/" + strconv.FormatInt(int64(cluster), 10)
+}
+
+func releaseID(s schemas.ServerID, cluster schemas.ClusterID, copies int) string {
+	return "release/" + strconv.FormatInt(int64(s), 10) + "/" + strconv.FormatInt(int64(cluster), 10) + "/" + strconv.Itoa(copies)
+}
+
+// allocate asks the cluster in the cursor for a place for copy Copies.
+func (d *server) allocate(addresses bool, avoid schemas.HostID) {
+	c := d.Cursor
+	d.ask(allocateID(c.Operation, c.Cluster), c.Cluster, schemas.TypeAllocate, &schemas.Allocate{
+		V: schemas.MessageV, Operation: c.Operation, Cluster: c.Cluster, Account: d.Account, Server: d.ID, Copy: d.Copies,
+		Flavor: d.in.Rules.Flavors[c.Flavor], Addresses: addresses, Avoid: avoid,
+	})
+}
+
+// release gives back what a copy holds, or may hold, in a cluster.
+func (d *server) release(op schemas.OperationID, cluster schemas.ClusterID, copies int, addresses bool) {
+	d.ask(releaseID(d.ID, cluster, copies), cluster, schemas.TypeRelease, &schemas.Release{
+		V: schemas.MessageV, Operation: op, Cluster: cluster, Account: d.Account, Server: d.ID, Copy: copies, Addresses: addresses,
+	})
+}
+
+// edit is a copy of the cursor to be changed; it is the state's from now on.
+func (d *server) edit() *schemas.Cursor {
+	c := *d.Cursor
+	d.Cursor = &c
+	return &c
+}
+
+// editCleanup is a copy of cleanup i to be changed; it is the state's from now on.
+func (d *server) editCleanup(i int) *schemas.Cleanup {
+	d.Cleanups = slices.Clone(d.Cleanups)
+	d.e.Save = true
+	return &d.Cleanups[i]
+}
+
+// place is the copy that a step works on.
+func (d *server) place(at place) schemas.Placement {
+	if at == atOther {
+		if d.Other == nil {
+			return schemas.Placement{}
+		}
+		return *d.Other
+	}
+	return d.Home
+}
+
+// params is what a step is told about the server.
+func (d *server) params(p schemas.Placement) schemas.StepParams {
+	flavor := d.in.Rules.Flavors[p.Flavor]
+	return schemas.StepParams{
+		Server: d.ID, Copy: p.Copy, Image: d.Image, Flavor: &flavor, Public: d.Public, Private: d.Private, Name: d.Name,
+	}
+}
+
+// before keeps what an event says of the past.
+func before(pairs ...any) map[string]any {
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, _ := pairs[i].(string)
+		m[name] = pairs[i+1]
+	}
+	return m
+}
+
+// newServer is the server that an admitted create begins with.
+func newServer(a *Admit, now time.Time) schemas.Server {
+	p := a.Command.Params
+	s := schemas.Server{
+		V: schemas.StateV, ID: a.NewServer, Account: a.Command.Account, Metadata: maps.Clone(p.Metadata), Image: p.Image,
+		Flavor: p.Flavor, Hidden: true, Created: now, Updated: now,
+	}
+	if p.Name != nil {
+		s.Name = *p.Name
+	} else {
+		s.Name = "slice" + strconv.FormatInt(int64(a.NewServer), 10) // as the reference service named them
+	}
+	return s
+}

@@ -1,0 +1,280 @@
+package core
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// triggerOf is the trigger that a command pulls on its server.
+func triggerOf(c *schemas.Command) schemas.Trigger {
+	switch c.Action {
+	case schemas.ServerUpdate:
+		if c.Params.Password {
+			return schemas.OnPassword
+		}
+		return schemas.OnRename
+	case schemas.ServerReboot:
+		if c.Params.Hard {
+			return schemas.OnRebootHard
+		}
+		return schemas.OnRebootSoft
+	default:
+		return actionTriggers[c.Action]
+	}
+}
+
+var actionTriggers = map[schemas.Action]schemas.Trigger{
+	schemas.ServerCreate:        schemas.OnCreate,
+	schemas.ServerDelete:        schemas.OnDelete,
+	schemas.ServerRebuild:       schemas.OnRebuild,
+	schemas.ServerResize:        schemas.OnResize,
+	schemas.ServerResizeConfirm: schemas.OnConfirm,
+	schemas.ServerResizeRevert:  schemas.OnRevert,
+	schemas.ServerImage:         schemas.OnImage,
+	schemas.ServerSuspend:       schemas.OnSuspend,
+	schemas.ServerResume:        schemas.OnResume,
+	schemas.ServerRescue:        schemas.OnRescue,
+	schemas.ServerUnrescue:      schemas.OnUnrescue,
+}
+
+// admit takes or refuses a command by the state table.
+func (d *server) admit(a *Admit) {
+	c := a.Command
+	if c.Action == schemas.ServerCreate {
+		d.create(a)
+		return
+	}
+	if d.ID == 0 || d.Hidden || d.Status == schemas.StatusDeleted || d.Account != c.Account {
+		d.e.refuse(a, schemas.Errorf(schemas.KindNotFound, "server not found"))
+		return
+	}
+	on := triggerOf(c)
+	to, refused := next(&d.Server, on)
+	if refused != nil {
+		d.e.refuse(a, refused)
+		return
+	}
+	d.accepted(a, on, to)
+}
+
+// accepted does what an admitted command begins with.
+func (d *server) accepted(a *Admit, on schemas.Trigger, to schemas.Status) {
+	c := a.Command
+	switch on {
+	case schemas.OnRename:
+		d.rename(a)
+	case schemas.OnPassword:
+		d.name(c)
+		d.start(a, planPassword, to)
+	case schemas.OnRebootSoft:
+		d.keepFormer()
+		d.start(a, planRebootSoft, to)
+	case schemas.OnRebootHard:
+		d.keepFormer()
+		d.cancel("a hard reboot took its place")
+		d.start(a, planRebootHard, to)
+	case schemas.OnRebuild:
+		d.rebuild(a, to)
+	case schemas.OnResize:
+		d.resize(a, to)
+	case schemas.OnConfirm:
+		d.open(a)
+		d.e.accept(c, c.Target, false)
+		d.confirm(c.ID)
+	case schemas.OnRevert:
+		d.revert(a, to)
+	case schemas.OnImage:
+		d.image(a)
+	case schemas.OnDelete:
+		d.delete(a, to)
+	default: // suspend, resume, rescue, unrescue: the operator's, with no work on a host
+		d.Former = to
+		d.set(to, 100)
+		d.finishAtOnce(a)
+	}
+}
+
+// keepFormer remembers a resting status that a reboot must come back to.
+func (d *server) keepFormer() {
+	switch d.Status {
+	case schemas.StatusActive, schemas.StatusError:
+		d.Former = schemas.StatusActive
+	case schemas.StatusRescue:
+		d.Former = schemas.StatusRescue
+	default: // a hard reboot during a soft one: the former is the soft one's
+	}
+}
+
+// create starts a server that nobody sees until the cluster has a place for it.
+func (d *server) create(a *Admit) {
+	c := a.Command
+	if len(d.in.Rules.Clusters) == 0 {
+		d.e.refuse(a, schemas.Errorf(schemas.KindCapacity, "there is no cluster yet").After(retryAfter))
+		d.e.Remove = true
+		return
+	}
+	d.Server = newServer(a, d.in.Now)
+	d.fire(schemas.OnCreate, 0)
+	d.Copies = 1
+	d.Cursor = &schemas.Cursor{
+		Operation: c.ID, Action: c.Action, Plan: planCreate, Expires: c.Expires, Flavor: c.Params.Flavor, Image: c.Params.Image,
+		Cluster: d.in.Rules.Clusters[0],
+	}
+	d.e.open(a, int64(d.ID), schemas.OperationAdmitting, nil)
+	d.e.key(c)
+	d.e.Payloads = append(d.e.Payloads, Payload{Operation: c.ID, Sealed: c.Payload})
+	d.allocate(true, 0)
+}
+
+// open records an admitted operation and what it carries.
+func (d *server) open(a *Admit) {
+	d.e.open(a, a.Command.Target, schemas.OperationRunning, nil)
+	d.e.key(a.Command)
+	if len(a.Command.Payload) > 0 {
+		d.e.Payloads = append(d.e.Payloads, Payload{Operation: a.Command.ID, Sealed: a.Command.Payload})
+	}
+	d.touch()
+}
+
+// start admits a command that needs its host only, and sends the first step.
+func (d *server) start(a *Admit, plan string, to schemas.Status) {
+	c := a.Command
+	d.open(a)
+	d.set(to, 0)
+	d.Reason = ""
+	d.Cursor = &schemas.Cursor{Operation: c.ID, Action: c.Action, Plan: plan, Image: d.Image}
+	d.e.accept(c, c.Target, false)
+	d.event(c.Action, PhaseStart, c.ID, nil)
+	d.begin(planOf(plan)[0])
+}
+
+// finishAtOnce admits and ends a command that no host is needed for.
+func (d *server) finishAtOnce(a *Admit) {
+	c := a.Command
+	d.open(a)
+	d.e.accept(c, c.Target, false)
+	d.end(c.Action, c.ID, nil)
+}
+
+func (d *server) rename(a *Admit) {
+	d.name(a.Command)
+	d.finishAtOnce(a)
+}
+
+func (d *server) name(c *schemas.Command) {
+	if c.Params.Name != nil {
+		d.Name = *c.Params.Name
+	}
+}
+
+// rebuild wipes the disk and installs an image that was found to be usable; without one the present image.
+func (d *server) rebuild(a *Admit, to schemas.Status) {
+	c := a.Command
+	if c.Params.Image == 0 {
+		c.Params.Image = d.Image
+	}
+	if !a.Imaged && !d.in.Rules.BaseImages[c.Params.Image] {
+		d.e.tell(c.Params.Image.Ref(), a)
+		return
+	}
+	d.Image = c.Params.Image
+	d.start(a, planRebuild, to)
+}
+
+// resize asks the account for the difference first, then the cluster for a place.
+func (d *server) resize(a *Admit, to schemas.Status) {
+	c := a.Command
+	if _, ok := d.in.Rules.Flavors[c.Params.Flavor]; !ok {
+		d.e.refuse(a, unknownFlavor(c.Params.Flavor))
+		return
+	}
+	if c.Params.Flavor == d.Flavor {
+		d.e.refuse(a, schemas.Errorf(schemas.KindForbidden, "server has flavor %d already", int64(d.Flavor)))
+		return
+	}
+	if len(d.Cleanups) >= maxCleanups {
+		d.e.refuse(a, schemas.Errorf(schemas.KindUnavailable, "earlier copies of the server are still being removed").After(retryAfter))
+		return
+	}
+	if !a.Granted {
+		d.e.tell(c.Account.Ref(), Reserve{Admit: a, RAMMiB: d.extraRAM(c.Params.Flavor)})
+		return
+	}
+	d.Copies++
+	d.Cursor = &schemas.Cursor{
+		Operation: c.ID, Action: c.Action, Plan: planResize, Expires: c.Expires, Flavor: c.Params.Flavor, Cluster: d.Home.Cluster,
+	}
+	d.set(to, 0)
+	d.e.open(a, c.Target, schemas.OperationAdmitting, nil)
+	d.e.key(c)
+	d.allocate(false, d.Home.Host)
+}
+
+// maxCleanups bounds the copies of one server that are being torn down, and with them its snapshot.
+const maxCleanups = 8
+
+// confirm makes the new half the only one; the source is removed in the background.
+func (d *server) confirm(op schemas.OperationID) {
+	d.fire(schemas.OnConfirm, 100)
+	d.ConfirmAt = time.Time{}
+	d.event(schemas.ServerResizeConfirm, PhaseStart, op, nil)
+	d.shrinkQuota(d.in.Rules.Flavors[d.Home.Flavor].RAMMiB)
+	d.tearDown(*d.Other, schemas.StepWipe, op, schemas.ServerResizeConfirm)
+	d.Other = nil
+}
+
+// shrinkQuota gives back to the account what is no longer needed.
+func (d *server) shrinkQuota(need int64) {
+	if d.QuotaRAMMiB > need {
+		d.settle("", false, schemas.Quota{RAMMiB: d.QuotaRAMMiB - need})
+		d.QuotaRAMMiB = need
+	}
+}
+
+// revert goes back to the source: Home is the old copy again from the start.
+func (d *server) revert(a *Admit, to schemas.Status) {
+	home := *d.Other
+	other := d.Home
+	d.Home, d.Other = home, &other
+	d.ConfirmAt = time.Time{}
+	d.start(a, planRevert, to)
+}
+
+// image hands the command to a new image actor.
+func (d *server) image(a *Admit) {
+	if len(d.Images) >= schemas.MaxImagesPerServer {
+		d.e.refuse(a, schemas.Errorf(schemas.KindLimit, "server has %d images; delete some", len(d.Images)))
+		return
+	}
+	on := *a
+	on.Source, on.Owner = d.Home, d.ID
+	d.Imaging = &schemas.Imaging{Image: a.NewImage, Operation: a.Command.ID}
+	d.Images = append(slices.Clone(d.Images), a.NewImage)
+	d.touch()
+	d.e.Used = append(d.e.Used, schemas.ActorImage)
+	d.e.tell(a.NewImage.Ref(), &on)
+}
+
+// delete hides the server at once; it ends when every copy is confirmed gone.
+func (d *server) delete(a *Admit, to schemas.Status) {
+	c := a.Command
+	d.cancel("the server was deleted")
+	d.open(a)
+	d.set(to, 0)
+	d.ConfirmAt, d.Unsettled, d.Imaging = time.Time{}, nil, nil
+	d.e.accept(c, c.Target, false)
+	d.event(c.Action, PhaseStart, c.ID, nil)
+	d.settle("", false, schemas.Quota{RAMMiB: d.QuotaRAMMiB, Servers: 1})
+	d.QuotaRAMMiB = 0
+	for _, id := range d.Images {
+		d.e.tell(id.Ref(), ServerGone{Operation: c.ID})
+	}
+	d.Images = nil
+	if d.Other != nil {
+		d.tearDown(*d.Other, schemas.StepStop, c.ID, schemas.ServerDelete)
+		d.Other = nil
+	}
+	d.tearDown(d.Home, schemas.StepStop, c.ID, schemas.ServerDelete)
+}

@@ -1,0 +1,266 @@
+package core
+
+import (
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// begin makes row the step under way and sends it.
+func (d *server) begin(row planStep) {
+	d.edit().Attempt = 1
+	d.Progress = row.Percent
+	d.try(row)
+}
+
+// try sends the cursor's present attempt of a step with a fresh deadline.
+func (d *server) try(row planStep) {
+	c := d.edit()
+	c.Step = row.Step
+	d.touch()
+	if gone := d.place(row.At); gone.Gone {
+		d.onGoneHost(row)
+		return
+	}
+	c.Deadline = d.in.Now.Add(d.in.Rules.timeout(row.Step, row.Timeout))
+	d.report()
+	d.send(row)
+}
+
+// onGoneHost does a step whose host is off for good: nothing runs there any more, nothing can be done there.
+func (d *server) onGoneHost(row planStep) {
+	if row.Step == schemas.StepStop || row.Step == schemas.StepWipe {
+		d.stepDone(row)
+		return
+	}
+	d.fail(row.Failed, &schemas.OperationError{Fault: schemas.FaultCloudServers, Message: "the server's host is gone"})
+}
+
+// report shows the step under way in the operation.
+func (d *server) report() {
+	c := d.Cursor
+	_, index, _ := stepOf(c.Plan, c.Step)
+	d.e.Progress = append(d.e.Progress, Progress{
+		Operation: c.Operation, State: schemas.OperationRunning, Step: c.Step, Index: index + 1, Count: len(planOf(c.Plan)),
+		Attempt: c.Attempt, Percent: d.Progress, Deadline: c.Deadline,
+	})
+}
+
+// send gives the host the cursor's step; sent again it has the same id, so the host does it once.
+func (d *server) send(row planStep) {
+	c := d.Cursor
+	p := d.place(row.At)
+	params := d.params(p)
+	params.WantsPayload = row.Step == schemas.StepSetPassword || (row.Step == schemas.StepCreateDisk && c.Plan == planCreate)
+	if row.Step == schemas.StepCopy || row.Step == schemas.StepCopyDelta {
+		params.SourceHost, params.SourceCopy = d.Home.Host, d.Home.Copy
+	}
+	d.e.Steps = append(d.e.Steps, schemas.Step{
+		V: schemas.MessageV, Operation: c.Operation, Name: row.Step, Attempt: c.Attempt, Host: p.Host, Actor: d.ID.Ref(),
+		Account: d.Account, Timeout: d.in.Rules.timeout(row.Step, row.Timeout), Params: params,
+	})
+}
+
+// outcome is a host's answer. One that is not waited for changes nothing: it is late or a repetition.
+func (d *server) outcome(o *schemas.Outcome) {
+	if d.cleanupOutcome(o) {
+		return
+	}
+	if w := d.Unsettled; w != nil && *w == (schemas.Waiting{Operation: o.Operation, Step: o.Name, Attempt: o.Attempt, Host: o.Host, Copy: o.Copy}) {
+		d.Unsettled = nil // the host speaks again: the server can be rebuilt or rebooted
+		d.touch()
+		return
+	}
+	c := d.Cursor
+	if c == nil || c.Operation != o.Operation || c.Step != o.Name || c.Attempt != o.Attempt {
+		return
+	}
+	row, _, ok := stepOf(c.Plan, c.Step)
+	if p := d.place(row.At); !ok || p.Host != o.Host || p.Copy != o.Copy {
+		return
+	}
+	switch {
+	case o.Failure == nil:
+		d.stepDone(row)
+	case c.Attempt < Attempts && o.Failure.Reason.Passes():
+		d.edit().Attempt++
+		d.try(row)
+	default:
+		d.fail(row.Failed, stepError(o))
+	}
+}
+
+// stepError is what a tenant is told of a step that a host could not do.
+func stepError(o *schemas.Outcome) *schemas.OperationError {
+	return &schemas.OperationError{
+		Fault: schemas.FaultCloudServers, Message: "step " + string(o.Name) + " failed", Details: string(o.Failure.Reason), Retryable: true,
+	}
+}
+
+// stepDone goes on to the next step, or ends the plan.
+func (d *server) stepDone(row planStep) {
+	c := d.Cursor
+	rows := planOf(c.Plan)
+	_, index, _ := stepOf(c.Plan, row.Step)
+	if index+1 < len(rows) {
+		if row.Done != "" {
+			d.fire(row.Done, row.Percent)
+			d.Flavor = d.Other.Flavor // from RESIZE on the new flavor is shown
+		}
+		d.begin(rows[index+1])
+		return
+	}
+	d.finish(row.Done)
+}
+
+// finish ends a plan whose last step is done.
+func (d *server) finish(on schemas.Trigger) {
+	c := d.Cursor
+	d.fire(on, 100)
+	d.Cursor = nil
+	d.Former = ""
+	d.Unsettled = nil
+	switch c.Plan {
+	case planResize:
+		home := *d.Other
+		source := d.Home
+		d.Home, d.Other = home, &source
+		d.ConfirmAt = d.in.Now.Add(d.in.Rules.ConfirmAfter)
+	case planRestore, planRevert:
+		d.backToSource(c)
+		if c.Plan == planRevert {
+			return // it ends with the copy's teardown
+		}
+	}
+	d.end(c.Action, c.Operation, c.Failure)
+	d.restOnGoneHost()
+}
+
+// backToSource makes the source the only half and tears the copy down, which is off already.
+func (d *server) backToSource(c *schemas.Cursor) {
+	d.Flavor = d.Home.Flavor
+	d.shrinkQuota(d.in.Rules.Flavors[d.Home.Flavor].RAMMiB)
+	other := *d.Other
+	d.Other = nil
+	var ends schemas.Action
+	if c.Plan == planRevert {
+		ends = c.Action
+	}
+	d.tearDown(other, schemas.StepWipe, c.Operation, ends)
+}
+
+// silent is the end of the wait for a step: it proves nothing about the host.
+func (d *server) silent() {
+	c := d.Cursor
+	row, _, _ := stepOf(c.Plan, c.Step)
+	p := d.place(row.At)
+	waits := &schemas.Waiting{Operation: c.Operation, Step: c.Step, Attempt: c.Attempt, Host: p.Host, Copy: p.Copy}
+	why := c.Failure
+	if why == nil {
+		why = &schemas.OperationError{
+			Fault: schemas.FaultCloudServers, Message: "the host did not answer step " + string(c.Step) + " in time", Retryable: true,
+		}
+	}
+	if d.fail(schemas.OnSilent, why); d.Status == schemas.StatusError {
+		d.Unsettled = waits
+		d.Reason = why.Message + "; waiting for the host to return or to be fenced"
+	}
+}
+
+// fail leaves a plan by the state table's row for on.
+func (d *server) fail(on schemas.Trigger, why *schemas.OperationError) {
+	c := d.Cursor
+	from := d.Status
+	d.fire(on, 100)
+	switch {
+	case from == schemas.StatusReboot:
+		d.edit().Plan = planRebootHard
+		d.begin(planOf(planRebootHard)[0])
+		return
+	case d.Status == schemas.StatusResize: // the source is started again first
+		next := d.edit()
+		next.Plan, next.Failure = planRestore, why
+		d.begin(planOf(planRestore)[0])
+		return
+	}
+	d.Cursor = nil
+	d.Former = ""
+	if c.Failure != nil {
+		why = c.Failure
+	}
+	if d.Other != nil { // a resize is given up: the second half goes, on or off
+		d.Flavor = d.Home.Flavor
+		d.shrinkQuota(d.in.Rules.Flavors[d.Home.Flavor].RAMMiB)
+		d.tearDown(*d.Other, schemas.StepStop, c.Operation, "")
+		d.Other = nil
+	}
+	if d.Status == schemas.StatusError {
+		d.Reason = why.Message
+	}
+	d.end(c.Action, c.Operation, why)
+	d.restOnGoneHost()
+}
+
+// notice is the news of a host; each is answered, so that it is not repeated for ever.
+func (d *server) notice(n *schemas.HostNotice) {
+	d.e.Letters = append(d.e.Letters, Letter{To: schemas.ShardOfCluster(n.Cluster), Type: schemas.TypeNoted, Message: &schemas.HostNoted{
+		V: schemas.MessageV, Host: n.Host, Cluster: n.Cluster, Server: n.Server, Change: n.Change,
+	}})
+	if d.Status == schemas.StatusDeleted && n.State != schemas.HostFenced {
+		return
+	}
+	switch n.State {
+	case schemas.HostLost:
+		if _, err := next(&d.Server, schemas.OnHostLost); err == nil && d.Home.Host == n.Host {
+			former := d.Status
+			d.fire(schemas.OnHostLost, 100)
+			d.Former = former
+		}
+	case schemas.HostUp:
+		if d.Status == schemas.StatusUnknown && d.Home.Host == n.Host {
+			d.fire(schemas.OnHostBack, 100)
+			d.Former = ""
+		}
+	case schemas.HostFenced:
+		d.fenced(n.Host)
+	}
+}
+
+// fenced takes an operator's word that a host is off: its copies are gone, nothing waits for it any more.
+func (d *server) fenced(host schemas.HostID) {
+	if w := d.Unsettled; w != nil && w.Host == host {
+		d.Unsettled = nil
+		d.touch()
+	}
+	d.cleanupsFenced(host)
+	if d.Other != nil && d.Other.Host == host && !d.Other.Gone {
+		other := *d.Other
+		other.Gone = true
+		d.Other = &other
+		d.touch()
+	}
+	if d.Home.Host == host && d.Home.Copy != 0 && !d.Home.Gone {
+		d.Home.Gone = true
+		d.touch()
+	}
+	if c := d.Cursor; c != nil && c.Step != "" {
+		if row, _, ok := stepOf(c.Plan, c.Step); ok && d.place(row.At).Gone {
+			d.onGoneHost(row)
+		}
+	}
+	d.restOnGoneHost()
+}
+
+// restOnGoneHost lets no server rest in another status than ERROR on a host that is off for good.
+func (d *server) restOnGoneHost() {
+	if _, err := next(&d.Server, schemas.OnHostFenced); !d.Home.Gone || d.Cursor != nil || err != nil {
+		return
+	}
+	d.fire(schemas.OnHostFenced, 100)
+	d.Former, d.ConfirmAt = "", time.Time{}
+	d.Reason = "the server's host is gone"
+	if d.Other != nil {
+		d.tearDown(*d.Other, schemas.StepStop, d.in.NewOperation, "")
+		d.Other = nil
+	}
+}
