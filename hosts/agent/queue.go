@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// job is a step that waits or is under way, with all deliveries of it.
+type job struct {
+	id   string
+	step *schemas.Step // guarded by Agent.mu; the delivery with the highest pair; never written to
+	done []func()      // guarded by Agent.mu
+}
+
+// lane is the queue of one server, or of an image's actor when a step names no server. A lane is there while it is busy;
+// its length is bounded by what Receive gives.
+type lane struct {
+	key     schemas.Ref
+	waiting []*job // guarded by Agent.mu
+}
+
+// accept puts a step into its lane. A step that is there already is the same job: it is answered once.
+func (a *Agent) accept(ctx context.Context, d Delivery) {
+	s := &d.Step
+	if s.Host != a.cfg.Host {
+		a.log.Error("step for another host dropped", "operation", string(s.Operation), "step", string(s.Name), "for", int64(s.Host))
+		finish([]func(){d.Done})
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := s.ID()
+	if j := a.jobs[id]; j != nil {
+		j.done = append(j.done, d.Done)
+		if pairOf(j.step).less(pairOf(s)) {
+			j.step = s
+		}
+		return
+	}
+	j := &job{id: id, step: s, done: []func(){d.Done}}
+	a.jobs[id] = j
+	key := laneOf(s)
+	if ln := a.lanes[key]; ln != nil {
+		ln.waiting = append(ln.waiting, j)
+		return
+	}
+	ln := &lane{key: key, waiting: []*job{j}}
+	a.lanes[key] = ln
+	a.running.Go(func() { a.drain(ctx, ln) })
+}
+
+// drain does the lane's jobs one after another; it ends when none is left, or with the agent.
+func (a *Agent) drain(ctx context.Context, ln *lane) {
+	for ctx.Err() == nil {
+		j, s := a.next(ln)
+		if j == nil {
+			return
+		}
+		a.process(ctx, ln, j, s)
+	}
+}
+
+func (a *Agent) next(ln *lane) (*job, *schemas.Step) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(ln.waiting) == 0 {
+		delete(a.lanes, ln.key)
+		return nil, nil
+	}
+	j := ln.waiting[0]
+	ln.waiting[0] = nil
+	ln.waiting = ln.waiting[1:]
+	return j, j.step
+}
+
+// latest is the job's delivery with the highest pair.
+func (a *Agent) latest(j *job) *schemas.Step {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return j.step
+}
+
+// forget takes the job out before it is answered: a repetition that comes from now on is a job of its own,
+// for nobody can say whether the answer was sent to who sent the repetition.
+func (a *Agent) forget(j *job) []func() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.jobs, j.id)
+	return j.done
+}
+
+// overtaken tells whether a later step of the same actor waits behind s, by a newer owner of the actor or,
+// with sameOwner, by any newer pair.
+func (a *Agent) overtaken(ln *lane, s *schemas.Step, sameOwner bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, j := range ln.waiting {
+		if j.step.Actor != s.Actor {
+			continue
+		}
+		if j.step.Epoch > s.Epoch || sameOwner && pairOf(s).less(pairOf(j.step)) {
+			return true
+		}
+	}
+	return false
+}
+
+func laneOf(s *schemas.Step) schemas.Ref {
+	if s.Params.Server != 0 {
+		return s.Params.Server.Ref()
+	}
+	return s.Actor
+}
+
+func finish(done []func()) {
+	for _, f := range done {
+		if f != nil {
+			f()
+		}
+	}
+}
