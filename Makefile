@@ -1,0 +1,55 @@
+# CI runs "make check", then "make test".
+GOLANGCI_VERSION := v2.15.0
+BIN := $(CURDIR)/.bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build .bin/ozone
+	go build -o $(BIN)/ozone ./cmd/ozone
+
+.PHONY: run
+run: build ## Run one node with everything embedded, data in ./.data
+	$(BIN)/ozone serve --data ./.data --demo --sim-delay 1s
+
+.PHONY: check
+check: tidy-check lint race ## Formatting, lint, import rules, unit tests under the race detector
+
+.PHONY: test
+test: build ## Every test
+	go test -shuffle=on -timeout 20m ./...
+
+.PHONY: race
+race: ## Short packages under the race detector
+	go test -race -short -shuffle=on -timeout 8m ./schemas/... ./actors/... ./edge/... ./bus/inproc/... ./hosts/...
+
+.PHONY: golden
+golden: ## Rewrite testdata/*.golden, then read the diff
+	OZONE_GOLDEN=update go test ./schemas/... ./actors/... ./edge/...
+
+.PHONY: kills
+kills: build ## N kills -9 under load
+	go test ./tests/kills -count=1 -v -timeout 0 -args -n $(or $(N),15)
+
+.PHONY: bench
+bench: build ## The speed table, each row beside its floor
+	$(BIN)/ozone bench --floors
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Lint, formatting and the import rules
+	$(BIN)/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: $(BIN)/golangci-lint ## Format
+	$(BIN)/golangci-lint fmt
+
+.PHONY: tidy-check
+tidy-check: ## go.mod and go.sum say what the code uses
+	go mod tidy -diff
+
+$(BIN)/golangci-lint:
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
