@@ -1,0 +1,209 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// Order is a validated write, before it becomes a command.
+type Order struct {
+	Action  schemas.Action
+	Target  int64 // server or image; 0 for creates
+	Params  schemas.Params
+	Payload schemas.Payload // travels sealed
+	// Secret is a password that the client gave: it tells two commands apart, and goes no further.
+	Secret string
+	// Accepted is the response to an accepted command.
+	Accepted func(a schemas.Answer) Response
+}
+
+const (
+	headerOperation = "X-Ozone-Operation"
+	headerState     = "X-Ozone-Operation-State"
+	headerApplied   = "Preference-Applied"
+	// expireEarly is how long before the end of the edge's wait an undecided command is refused, so that
+	// the row that the edge then reads cannot change its mind. Source: DESIGN, "The path of a request".
+	expireEarly = time.Second
+	// lastRead bounds the read of the operation's row after the wait.
+	lastRead = 2 * time.Second
+)
+
+// sender turns orders into commands on the bus, and the actors' answers into responses.
+type sender struct {
+	config     *Config
+	replies    *replies
+	operations *Operations
+}
+
+func newSender(c *Config, r *replies, o *Operations) *sender {
+	return &sender{config: c, replies: r, operations: o}
+}
+
+// Do publishes the order to its account's shard and waits until it is admitted or refused.
+func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) {
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return Response{}, err
+	}
+	cmd, err := s.command(r.Account, key, &o)
+	if err != nil {
+		return Response{}, err
+	}
+	prefer := parsePreference(r.Header("Prefer"))
+	began := s.config.Now()
+	a, err := s.admit(ctx, cmd, prefer.async && s.config.Durable && key == nil)
+	if err != nil {
+		return named(cmd.ID), err
+	}
+	if a.Fault != nil {
+		return named(a.Operation), a.Fault
+	}
+	switch {
+	case prefer.async:
+		return s.async(ctx, cmd, a)
+	case prefer.wait > 0:
+		return s.finished(ctx, r.Account, a, o.Accepted(a), prefer, prefer.wait-s.config.Now().Sub(began))
+	default:
+		return o.Accepted(a).with(headerOperation, string(a.Operation)), nil
+	}
+}
+
+// command makes the operation's id, seals what must not be read on the way and digests what the client asked for.
+func (s *sender) command(account schemas.AccountID, key []byte, o *Order) (*schemas.Command, error) {
+	now := s.config.Now()
+	id, err := newOperationID(now)
+	if err != nil {
+		return nil, err
+	}
+	early := min(expireEarly, s.config.Wait/2)
+	cmd := &schemas.Command{
+		V: schemas.MessageV, ID: id, Action: o.Action, Account: account, Target: o.Target, Params: o.Params,
+		Key: key, Created: now, Expires: now.Add(s.config.Wait - early),
+	}
+	if cmd.Digest, err = s.digest(o); err != nil {
+		return nil, err
+	}
+	if o.Payload.PasswordHash != "" || len(o.Payload.Personality) > 0 {
+		if cmd.Payload, err = s.config.Sealer.Seal(id, o.Payload); err != nil {
+			return nil, err
+		}
+	}
+	return cmd, nil
+}
+
+// digest covers what the client sent and nothing that the edge made up, so that a repetition has the same.
+func (s *sender) digest(o *Order) ([]byte, error) {
+	canonical, err := json.Marshal(struct {
+		Action      schemas.Action
+		Target      int64
+		Params      schemas.Params
+		Personality []schemas.File
+		Secret      string
+	}{o.Action, o.Target, o.Params, o.Payload.Personality, o.Secret})
+	if err != nil {
+		return nil, fmt.Errorf("digest command: %w", err)
+	}
+	return s.config.Sealer.Digest(canonical), nil
+}
+
+// admit publishes the command and returns the decision on it, or an error when there is none in time.
+// With confirmedOnly the bus's word that it has the command is enough: the answer names the operation alone.
+func (s *sender) admit(ctx context.Context, cmd *schemas.Command, confirmedOnly bool) (schemas.Answer, error) {
+	body, err := json.Marshal(cmd)
+	if err != nil {
+		return schemas.Answer{}, fmt.Errorf("encode command: %w", err)
+	}
+	answer := s.replies.expect(cmd.ID)
+	defer s.replies.forget(cmd.ID)
+	wait, cancel := context.WithTimeout(ctx, s.config.Wait)
+	defer cancel()
+	m := bus.Message{
+		ID: string(cmd.ID), Type: schemas.TypeCommand, ReplyTo: bus.ReplyQueue(s.config.ID), Expires: cmd.Expires, Body: body,
+	}
+	confirmed := make(chan error, 1) // one confirmation, never blocks
+	if err := s.config.Bus.Publish(wait, bus.ShardQueue(schemas.ShardOf(cmd.Account)), m, func(err error) { confirmed <- err }); err != nil {
+		return schemas.Answer{}, errBusy
+	}
+	for {
+		select {
+		case a := <-answer:
+			if a.Operation == "" {
+				a.Operation = cmd.ID
+			}
+			return a, nil
+		case err := <-confirmed:
+			if refused(err) {
+				return schemas.Answer{}, errBusy
+			}
+			if err == nil && confirmedOnly {
+				return schemas.Answer{Operation: cmd.ID}, nil
+			}
+			// Confirmed, or nobody knows: the answer or the operation's row will say.
+		case <-wait.Done():
+			return s.decided(ctx, cmd)
+		}
+	}
+}
+
+// refused tells whether the bus is sure that it does not have the message.
+func refused(err error) bool {
+	return errors.Is(err, bus.ErrFull) || errors.Is(err, bus.ErrUnroutable) || errors.Is(err, bus.ErrClosed)
+}
+
+// decided reads the operation's row once, after the wait: the exact answer when it was decided. When it was
+// not it never will be, since it has expired: a 503 is true.
+func (s *sender) decided(ctx context.Context, cmd *schemas.Command) (schemas.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, lastRead)
+	defer cancel()
+	id := cmd.ID
+	if cmd.Key != nil {
+		if k, err := s.config.Reader.Key(ctx, cmd.Account, cmd.Key); err == nil && string(k.Digest) == string(cmd.Digest) {
+			id = k.Operation
+		}
+	}
+	row, err := s.config.Reader.Operation(ctx, cmd.Account, id)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		s.config.Log.Error("operation is not readable", "operation", string(id), "error", err)
+	}
+	if err != nil || row.Answer == nil {
+		return schemas.Answer{}, errBusy
+	}
+	a := *row.Answer
+	a.Operation, a.Repeated = id, a.Repeated || id != cmd.ID
+	return a, nil
+}
+
+// async is the answer to who does not want to wait: the operation itself.
+func (s *sender) async(ctx context.Context, cmd *schemas.Command, a schemas.Answer) (Response, error) {
+	row, err := s.operations.Get(ctx, cmd.Account, a.Operation)
+	if err != nil || a.Operation == cmd.ID && row.Action == "" { // nothing of it is committed yet
+		row = queuedRow(cmd)
+	}
+	location := fmt.Sprintf("/ozone/v1/%d/operations/%s", cmd.Account, a.Operation)
+	return Response{Status: fasthttp.StatusAccepted, Body: OneOperation(row)}.
+		with(headerOperation, string(a.Operation)).with("Location", location).with(headerApplied, "respond-async"), nil
+}
+
+// finished is the usual response, once the operation has ended or the client's patience has.
+func (s *sender) finished(ctx context.Context, account schemas.AccountID, a schemas.Answer, res Response, p preference, wait time.Duration) (Response, error) {
+	row, err := s.operations.AwaitEnd(ctx, account, a.Operation, wait)
+	if err != nil {
+		return named(a.Operation), err
+	}
+	return res.with(headerOperation, string(a.Operation)).
+		with(headerState, string(shownState(row.State))).with(headerApplied, p.applied), nil
+}
+
+// named is an empty response that names the operation.
+func named(id schemas.OperationID) Response {
+	return Response{}.with(headerOperation, string(id))
+}

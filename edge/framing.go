@@ -1,0 +1,170 @@
+package edge
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ozonecloud/ozone/edge/strictjson"
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// The bounds of a connection.
+const (
+	readTimeout  = 15 * time.Second // from the first byte of a request to the last of its body
+	writeTimeout = 15 * time.Second
+	idleTimeout  = 20 * time.Second // Source: API guide v1.0, "Persistent Connections"
+	headerBuffer = 8 << 10          // request line and header lines together
+	maxMethod    = 16
+)
+
+// How long request bodies may be, in bytes.
+const (
+	// SmallBody is for everything but personality.
+	SmallBody = 64 << 10
+	// LargeBody has room for five files of 10 KiB in base64, wrapped and indented.
+	LargeBody = 1 << 20
+)
+
+// newHTTP is the hardened HTTP server. Each setting stands against something that was seen.
+func (s *Server) newHTTP() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:               s.handle,
+		ErrorHandler:          s.failFraming,
+		ExpectHandler:         expect,
+		Logger:                httpLog{s.config.Log},
+		Concurrency:           s.config.Concurrency,
+		MaxConnsPerIP:         s.config.MaxConnsPerIP,
+		ReadBufferSize:        headerBuffer,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		MaxRequestBodySize:    SmallBody,
+		StreamRequestBody:     true, // else a stalled body holds all the memory that it announced
+		SecureErrorLogMessage: true, // else a bad header line is logged, which may be the key
+		NoDefaultServerHeader: true,
+		NoDefaultContentType:  true,
+		CloseOnShutdown:       true,
+
+		DisablePreParseMultipartForm: true,
+	}
+}
+
+var errFraming = schemas.Errorf(schemas.KindInvalid, "The request is not valid HTTP.")
+
+// checkFraming refuses what two readers could take for different requests. What fasthttp refuses by itself:
+// two Content-Length or Host lines, a missing Host, signs and blanks in lengths, control characters.
+func checkFraming(h *fasthttp.RequestHeader) error {
+	method, proto := h.Method(), h.Protocol()
+	if len(method) > maxMethod || !isUpper(method) {
+		return errFraming
+	}
+	if string(proto) != "HTTP/1.1" && string(proto) != "HTTP/1.0" {
+		return errFraming
+	}
+	raw := h.RawHeaders()
+	if bytes.Count(raw, []byte("\n")) != bytes.Count(raw, []byte("\r\n")) { // bare line feeds
+		return errFraming
+	}
+	if !mayHaveBody(h) {
+		return nil
+	}
+	encoded := hasLine(raw, "transfer-encoding")
+	if encoded && (hasLine(raw, "content-length") || h.ContentLength() != -1) {
+		return errFraming
+	}
+	return nil
+}
+
+func mayHaveBody(h *fasthttp.RequestHeader) bool {
+	length := h.ContentLength() // -1: chunked, -2: not said
+	return !h.IsGet() || length > 0 || length == -1
+}
+
+func isUpper(b []byte) bool {
+	for _, c := range b {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// hasLine tells whether raw has a header line of that name, given in lower case.
+func hasLine(raw []byte, name string) bool {
+	for line := range bytes.SplitSeq(raw, []byte("\n")) {
+		if len(line) > len(name) && line[len(name)] == ':' && bytes.EqualFold(line[:len(name)], []byte(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// expect decides before a body is sent, when the client waits for that.
+func expect(ctx *fasthttp.RequestCtx) int {
+	if ctx.Request.Header.ContentLength() > LargeBody {
+		return fasthttp.StatusRequestEntityTooLarge
+	}
+	return fasthttp.StatusContinue
+}
+
+// readBody reads and parses the document of a request, at most limit bytes of it.
+func (r *Request) readBody(limit int) error {
+	h := &r.http.Request.Header
+	typed, err := isJSON(h)
+	if err != nil {
+		return err
+	}
+	if h.ContentLength() > limit {
+		return errTooLarge
+	}
+	data, err := io.ReadAll(io.LimitReader(bodyReader(r.http), int64(limit)+1))
+	switch {
+	case err != nil:
+		r.http.SetConnectionClose()
+		return schemas.Errorf(schemas.KindInvalid, "The request body ended too early.")
+	case len(data) > limit:
+		return errTooLarge
+	case !typed && !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")):
+		return errMedia
+	}
+	if r.Body, err = strictjson.Parse(data); err != nil {
+		return schemas.Errorf(schemas.KindInvalid, "The request body is not valid.").Because("%v", err)
+	}
+	return nil
+}
+
+func bodyReader(ctx *fasthttp.RequestCtx) io.Reader {
+	if stream := ctx.RequestBodyStream(); stream != nil {
+		return stream
+	}
+	return bytes.NewReader(nil)
+}
+
+var errMedia = schemas.Errorf(schemas.KindMedia, "The request body must be application/json.")
+
+// isJSON tells whether the body says that it is JSON; false without error: it does not say.
+func isJSON(h *fasthttp.RequestHeader) (bool, error) {
+	if encoding := h.Peek(fasthttp.HeaderContentEncoding); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
+		return false, errMedia
+	}
+	media, _, _ := bytes.Cut(h.ContentType(), []byte(";"))
+	media = bytes.TrimSpace(media)
+	if len(media) == 0 {
+		return false, nil
+	}
+	if !bytes.EqualFold(media, []byte("application/json")) {
+		return false, errMedia
+	}
+	return true, nil
+}
+
+// httpLog takes what fasthttp has to say about connections. Its arguments may hold header lines and
+// with them keys, so only the constant part is kept.
+type httpLog struct{ log *slog.Logger }
+
+// Printf logs the format alone.
+func (l httpLog) Printf(format string, _ ...any) { l.log.Debug("http connection", "what", format) }

@@ -1,0 +1,74 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// mountOwn mounts what belongs to no module: what is mounted, and what an operator's probes ask. None needs a token.
+func (s *Server) mountOwn() error {
+	own := []Route{
+		{Verb: "GET", Path: "/extensions", Handle: s.extensions},
+		{Verb: "GET", Path: "/healthz", Handle: s.healthz},
+		{Verb: "GET", Path: "/readyz", Handle: s.readyz},
+	}
+	if s.config.Metrics != nil {
+		own = append(own, Route{Verb: "GET", Path: "/metrics", Handle: s.metrics})
+	}
+	for _, route := range own {
+		if err := s.router.mount(route); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type extension struct {
+	ID     string   `json:"id"`
+	Routes []string `json:"routes"`
+}
+
+// extensions lists the modules with their routes.
+func (s *Server) extensions(context.Context, *Request) (Response, error) {
+	list := make([]extension, 0, len(s.config.Modules))
+	for _, m := range s.config.Modules {
+		list = append(list, extension{ID: m.ID(), Routes: s.router.of(m.ID())})
+	}
+	return Response{Body: jsonBody{map[string][]extension{"extensions": list}}}, nil
+}
+
+func (s *Server) healthz(context.Context, *Request) (Response, error) {
+	return Response{Body: Text("ok\n")}, nil
+}
+
+func (s *Server) readyz(context.Context, *Request) (Response, error) {
+	if err := s.config.Ready(); err != nil {
+		return Response{Status: fasthttp.StatusServiceUnavailable, Body: Text(fmt.Sprintf("not ready: %v\n", err))}, nil
+	}
+	return Response{Body: Text("ready\n")}, nil
+}
+
+func (s *Server) metrics(context.Context, *Request) (Response, error) {
+	var b bytes.Buffer
+	if err := s.config.Metrics(&b); err != nil {
+		return Response{}, schemas.Errorf(schemas.KindInternal, "metrics: %v", err)
+	}
+	return Response{Body: Text(b.String())}, nil
+}
+
+// of lists the routes of a module as "VERB path".
+func (r *Router) of(module string) []string {
+	var list []string
+	for _, route := range r.routes {
+		if route.module == module {
+			list = append(list, route.Verb+" "+route.Path)
+		}
+	}
+	return slices.Clip(list)
+}

@@ -1,0 +1,117 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// handle takes one request from the socket to its answer.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	r, ok := s.requests.Get().(*Request)
+	if !ok {
+		r = &Request{}
+	}
+	r.reset(ctx)
+	defer func() {
+		if p := recover(); p != nil {
+			s.config.Log.Error("request panicked", "panic", p, "stack", string(debug.Stack()))
+			ctx.Response.Reset()
+			s.fail(r, Response{}, errInternal)
+			ctx.SetConnectionClose()
+		}
+		s.requests.Put(r)
+	}()
+	res, err := s.answer(s.base, r)
+	if err != nil {
+		s.fail(r, res, err)
+		return
+	}
+	encode(r, res)
+}
+
+// answer goes through the checks in the order that the contract gives them, up to the handler.
+func (s *Server) answer(ctx context.Context, r *Request) (Response, error) {
+	if err := checkFraming(&r.http.Request.Header); err != nil {
+		r.http.SetConnectionClose() // where such a request ends is anybody's guess
+		return Response{}, err
+	}
+	if err := r.target.parse(r.http.Request.Header.RequestURI()); err != nil {
+		return Response{}, err
+	}
+	if isLogin(r) {
+		return s.login(ctx, r)
+	}
+	node, err := s.locate(ctx, r)
+	if err != nil {
+		return Response{}, err
+	}
+	route, err := node.route(string(r.http.Request.Header.Method()))
+	if err != nil {
+		return Response{Header: []Field{{headerAllowed, node.allow()}}}, err
+	}
+	if r.target.xml {
+		return Response{}, schemas.Errorf(schemas.KindNotImplemented, "XML is not served yet; ask for JSON.")
+	}
+	if route.MaxBody > 0 {
+		if err := r.readBody(route.MaxBody); err != nil {
+			return Response{}, err
+		}
+	}
+	return route.Handle(ctx, r)
+}
+
+// locate finds the path. Outside every namespace it is not found for anybody; inside one, only the account's own token sees more.
+func (s *Server) locate(ctx context.Context, r *Request) (*node, error) {
+	parts := r.target.parts()
+	node := s.router.find(parts, &r.params)
+	if node != nil && r.params.get(paramAccount) == nil {
+		return node, nil
+	}
+	account, private := s.router.account(parts)
+	if !private {
+		return nil, errNotFound
+	}
+	if err := s.authorize(ctx, r, account); err != nil {
+		return nil, err
+	}
+	setPrivate(&r.http.Response.Header)
+	if node == nil {
+		return nil, errNotFound
+	}
+	return node, nil
+}
+
+func setPrivate(h *fasthttp.ResponseHeader) {
+	h.SetCanonical(headerVary, varyValue)
+	h.SetCanonical(headerCache, cacheNever)
+}
+
+// fail writes err as a fault. A defect is logged with what is needed to find it, and shown as nothing but that.
+func (s *Server) fail(r *Request, res Response, err error) {
+	f, known := faultOf(err)
+	if !known {
+		h := &r.http.Request.Header
+		s.config.Log.Error("request failed", "error", err, "method", clip(h.Method()), "path", clip(r.http.Path()), "account", int64(r.Account))
+	}
+	setHeaders(&r.http.Response.Header, res.Header)
+	f.write(&r.http.Response, s.config.Now())
+}
+
+// clip bounds what a stranger can put into a log line.
+func clip(b []byte) string {
+	const most = 200
+	if len(b) > most {
+		b = b[:most]
+	}
+	return fmt.Sprintf("%q", b)
+}
+
+// failFraming answers a request that could not be read; fasthttp closes the connection behind it.
+func (s *Server) failFraming(ctx *fasthttp.RequestCtx, err error) {
+	framingFault(err).write(&ctx.Response, s.config.Now())
+}

@@ -1,0 +1,144 @@
+// Package edge translates HTTP: it authenticates, decodes and validates requests, sends commands to the
+// actors over the bus and reads committed rows. It is the only package that knows fasthttp.
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// DefaultWait is how long a write waits for its admission. Source: DESIGN, "The path of a request".
+const DefaultWait = 10 * time.Second
+
+// Config is what an edge is made of. Everything up to PublicURL is required.
+type Config struct {
+	ID     string // of this edge process: names its reply queue
+	Bus    bus.Bus
+	Reader storage.Reader
+	Tokens storage.Tokens
+	Sealer *schemas.Sealer
+	Now    func() time.Time
+	Log    *slog.Logger
+	// PublicURL is the scheme and authority that clients are told to use, for example https://cloud.example.org.
+	PublicURL string
+	// Wait is how long a write waits for its admission; default DefaultWait.
+	Wait time.Duration
+	// Durable says that the bus keeps a confirmed message whatever dies: Prefer: respond-async then answers at once.
+	Durable bool
+	Modules []Module
+	// Ready is nil when ready, else why not, for /readyz; nil means always ready.
+	Ready func() error
+	// Metrics writes Prometheus text for /metrics; nil means there is none.
+	Metrics func(w io.Writer) error
+	// MaxConnsPerIP and Concurrency bound connections; 0 means no bound by address and 16384 in all.
+	MaxConnsPerIP int
+	Concurrency   int
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.ID == "":
+		return errors.New("edge: no ID")
+	case c.Bus == nil, c.Reader == nil, c.Tokens == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
+		return errors.New("edge: Bus, Reader, Tokens, Sealer, Now or Log is missing")
+	case !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://"):
+		return fmt.Errorf("edge: public URL %q: want http:// or https://", c.PublicURL)
+	case c.Wait < 0:
+		return fmt.Errorf("edge: wait of %v", c.Wait)
+	}
+	return nil
+}
+
+func (c *Config) setDefaults() {
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	if c.Wait == 0 {
+		c.Wait = DefaultWait
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 16384
+	}
+	if c.Ready == nil {
+		c.Ready = func() error { return nil }
+	}
+}
+
+// Server is one edge.
+type Server struct {
+	config     Config
+	http       *fasthttp.Server
+	router     *Router
+	tokens     *tokens
+	replies    *replies
+	operations *Operations
+	requests   sync.Pool // of *Request
+
+	// base is the context of every request: it ends after the last one was answered, while fasthttp's own
+	// ends when the drain begins.
+	base context.Context
+	end  context.CancelFunc
+}
+
+// New makes an edge that serves nothing yet. A mistake in the configuration or in a module's routes is an error.
+func New(c Config) (*Server, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	c.setDefaults()
+	s := &Server{config: c, router: newRouter(), tokens: newTokens(c.Tokens, c.Now)}
+	s.base, s.end = context.WithCancel(context.Background())
+	s.requests.New = func() any { return &Request{} }
+	s.replies = newReplies(c.Bus, bus.ReplyQueue(c.ID), c.Log)
+	s.operations = newOperations(c.Reader, c.Now)
+	s.http = s.newHTTP()
+	if err := s.mountOwn(); err != nil {
+		return nil, err
+	}
+	d := Deps{
+		Commands: newSender(&s.config, s.replies, s.operations), Operations: s.operations,
+		Reader: c.Reader, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
+	}
+	if err := mountAll(s.router, d, c.Modules); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Serve accepts connections from ln until Shutdown. It returns nil after Shutdown.
+func (s *Server) Serve(ln net.Listener) error {
+	if err := s.replies.start(s.base); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if err := s.http.Serve(ln); err != nil {
+		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown stops accepting and returns when the requests in flight are answered, or when ctx ends.
+// Whoever waits for a change of an operation gets what there is. It may be called twice, and before Serve.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.operations.stop()
+	err := s.http.ShutdownWithContext(ctx)
+	s.end()
+	s.replies.stop()
+	if err != nil {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}
+
+// Routes lists every route, for tests that must leave none out.
+func (s *Server) Routes() []Route { return s.router.Routes() }

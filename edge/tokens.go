@@ -1,0 +1,144 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// TokenLife is how long an auth token works. Source: API guide v1.0, "Authentication" (24 hours).
+const TokenLife = 24 * time.Hour
+
+const (
+	// tokenReuse is how old a token may be to be given out again. Source: DESIGN, "Tokens".
+	tokenReuse = time.Hour
+	// tokenTrust is how long a token is taken for good without asking the store: a rotated key's tokens die within it.
+	tokenTrust = 5 * time.Second
+	// maxTokens bounds each map below; a full one forgets everything, which costs a read of the store each.
+	maxTokens = 1 << 16
+)
+
+type tokenHash = [sha256.Size]byte
+
+// tokens gives out tokens and recognizes them.
+type tokens struct {
+	store storage.Tokens
+	now   func() time.Time
+
+	mu      sync.RWMutex
+	trusted map[tokenHash]trust // guarded by mu
+	issued  map[string]issue    // by user; guarded by mu. The only place where a token is kept in clear
+}
+
+type trust struct {
+	account schemas.AccountID
+	until   time.Time
+}
+
+type issue struct {
+	token      string
+	generation int64
+	born       time.Time
+}
+
+func newTokens(store storage.Tokens, now func() time.Time) *tokens {
+	return &tokens{store: store, now: now, trusted: map[tokenHash]trust{}, issued: map[string]issue{}}
+}
+
+// account is whose token it is; errToken when it is nobody's or no longer.
+func (t *tokens) account(ctx context.Context, token []byte) (schemas.AccountID, error) {
+	if len(token) == 0 {
+		return 0, errToken
+	}
+	hash, now := sha256.Sum256(token), t.now()
+	t.mu.RLock()
+	known, ok := t.trusted[hash]
+	t.mu.RUnlock()
+	if ok && now.Before(known.until) {
+		return known.account, nil
+	}
+	row, err := t.store.TokenByHash(ctx, hash[:])
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return 0, errToken
+	case err != nil:
+		return 0, fmt.Errorf("check token: %w", err)
+	case !now.Before(row.Expires):
+		return 0, errToken
+	}
+	t.trust(hash, row, now)
+	return row.Account, nil
+}
+
+func (t *tokens) trust(hash tokenHash, row storage.Token, now time.Time) {
+	until := now.Add(tokenTrust)
+	if row.Expires.Before(until) {
+		until = row.Expires
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.trusted) >= maxTokens {
+		clear(t.trusted)
+	}
+	t.trusted[hash] = trust{row.Account, until}
+}
+
+// login checks a user's key and gives a token that works for a while: one given before, or a new one.
+// Every way to fail does the same work and looks the same.
+func (t *tokens) login(ctx context.Context, user, key string) (token string, account schemas.AccountID, err error) {
+	if !schemas.CleanText(user) {
+		user = ""
+	}
+	row, err := t.store.User(ctx, user)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return "", 0, fmt.Errorf("log in: %w", err)
+	}
+	hash := sha256.Sum256([]byte(key))
+	same := subtle.ConstantTimeCompare(hash[:], row.KeyHash) == 1
+	if err != nil || !same || user == "" {
+		return "", 0, errLogin
+	}
+	if token, ok := t.given(row); ok {
+		return token, row.Account, nil
+	}
+	token, err = t.give(ctx, row)
+	return token, row.Account, err
+}
+
+// given is the token that this process gave the user lately, for the key it has now.
+func (t *tokens) given(u storage.User) (string, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	i, ok := t.issued[u.Name]
+	return i.token, ok && i.generation == u.Generation && t.now().Sub(i.born) < tokenReuse
+}
+
+func (t *tokens) give(ctx context.Context, u storage.User) (string, error) {
+	secret := make([]byte, 32) // 256 bits: nobody guesses it, so a plain hash of it is enough
+	if _, err := rand.Read(secret); err != nil {
+		return "", fmt.Errorf("make token: %w", err)
+	}
+	token, now := base64.RawURLEncoding.EncodeToString(secret), t.now()
+	hash := sha256.Sum256([]byte(token))
+	row := storage.Token{Hash: hash[:], User: u.Name, Account: u.Account, Generation: u.Generation, Expires: now.Add(TokenLife)}
+	if err := t.store.SaveToken(ctx, row); err != nil {
+		return "", fmt.Errorf("save token: %w", err)
+	}
+	t.trust(hash, row, now)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.issued) >= maxTokens {
+		clear(t.issued)
+	}
+	t.issued[u.Name] = issue{token, u.Generation, now}
+	return token, nil
+}

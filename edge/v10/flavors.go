@@ -1,0 +1,88 @@
+package v10
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ozonecloud/ozone/edge"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// flavorCache keeps the flavors for a while: nothing changes them while the cloud runs.
+type flavorCache struct {
+	reader storage.Reader
+	now    func() time.Time
+
+	mu    sync.Mutex
+	list  []schemas.Flavor // guarded by mu; replaced, never changed
+	fresh time.Time        // until when it counts; guarded by mu
+}
+
+func (c *flavorCache) all(ctx context.Context) ([]schemas.Flavor, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.now(); !now.Before(c.fresh) {
+		list, err := c.reader.Flavors(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.list, c.fresh = list, now.Add(flavorsFresh)
+	}
+	return c.list, nil
+}
+
+// flavorView is a flavor on the v1.0 wire, which does not know of CPU weights.
+type flavorView struct {
+	ID   schemas.FlavorID `json:"id"`
+	Name string           `json:"name"`
+	RAM  int64            `json:"ram,omitempty"`
+	Disk int64            `json:"disk,omitempty"`
+}
+
+func viewFlavor(f schemas.Flavor) flavorView { return flavorView{f.ID, f.Name, f.RAMMiB, f.DiskGB} }
+
+func shortFlavor(f schemas.Flavor) flavorView { return flavorView{ID: f.ID, Name: f.Name} }
+
+func (m *module) listFlavors(ctx context.Context, r *edge.Request) (edge.Response, error) {
+	return m.flavorList(ctx, r, shortFlavor)
+}
+
+func (m *module) listFlavorsDetail(ctx context.Context, r *edge.Request) (edge.Response, error) {
+	return m.flavorList(ctx, r, viewFlavor)
+}
+
+func (m *module) flavorList(ctx context.Context, r *edge.Request, view func(schemas.Flavor) flavorView) (edge.Response, error) {
+	offset, limit, err := page(r)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	all, err := m.flavors.all(ctx)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	all = all[min(offset, len(all)):]
+	views := make([]flavorView, min(limit, len(all)))
+	for i := range views {
+		views[i] = view(all[i])
+	}
+	return edge.Response{Body: plain{map[string][]flavorView{"flavors": views}}}, nil
+}
+
+func (m *module) getFlavor(ctx context.Context, r *edge.Request) (edge.Response, error) {
+	id, err := r.ID()
+	if err != nil {
+		return edge.Response{}, err
+	}
+	all, err := m.flavors.all(ctx)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	for _, f := range all {
+		if int64(f.ID) == id {
+			return edge.Response{Body: plain{map[string]flavorView{"flavor": viewFlavor(f)}}}, nil
+		}
+	}
+	return edge.Response{}, storage.ErrNotFound
+}

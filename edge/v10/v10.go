@@ -1,0 +1,56 @@
+// Package v10 is the Cloud Servers API v1.0, the one that the reference demands.
+package v10
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/ozonecloud/ozone/edge"
+)
+
+type module struct {
+	edge.Deps
+
+	flavors flavorCache
+}
+
+// New is the module core.v10.
+func New() edge.Module { return &module{} }
+
+// ID names the module.
+func (m *module) ID() string { return "core.v10" }
+
+// Routes mounts the API below /v1.0.
+func (m *module) Routes(d edge.Deps, r *edge.Router) error {
+	m.Deps = d
+	m.flavors = flavorCache{reader: d.Reader, now: d.Now}
+	const servers, flavors, images = "/v1.0/{account}/servers", "/v1.0/{account}/flavors", "/v1.0/{account}/images"
+	return r.HandleAll([]edge.Route{
+		{Verb: http.MethodGet, Path: "/", Handle: m.listVersions},
+		{Verb: http.MethodGet, Path: "/v1.0", Handle: m.getVersion},
+
+		{Verb: http.MethodGet, Path: servers, Handle: m.listServers},
+		{Verb: http.MethodPost, Path: servers, Handle: m.createServer, MaxBody: edge.LargeBody},
+		{Verb: http.MethodGet, Path: servers + "/detail", Handle: m.listServersDetail},
+		{Verb: http.MethodGet, Path: servers + "/{id}", Handle: m.getServer},
+		{Verb: http.MethodPut, Path: servers + "/{id}", Handle: m.updateServer, MaxBody: edge.SmallBody},
+		{Verb: http.MethodDelete, Path: servers + "/{id}", Handle: m.deleteServer},
+		{Verb: http.MethodGet, Path: servers + "/{id}/ips", Handle: m.getAddresses},
+		{Verb: http.MethodGet, Path: servers + "/{id}/ips/public", Handle: m.getPublic},
+		{Verb: http.MethodGet, Path: servers + "/{id}/ips/private", Handle: m.getPrivate},
+		{Verb: http.MethodPost, Path: servers + "/{id}/action", Handle: m.act, MaxBody: edge.SmallBody},
+
+		{Verb: http.MethodGet, Path: flavors, Handle: m.listFlavors},
+		{Verb: http.MethodGet, Path: flavors + "/detail", Handle: m.listFlavorsDetail},
+		{Verb: http.MethodGet, Path: flavors + "/{id}", Handle: m.getFlavor},
+
+		{Verb: http.MethodGet, Path: images, Handle: m.listImages},
+		{Verb: http.MethodPost, Path: images, Handle: m.createImage, MaxBody: edge.SmallBody},
+		{Verb: http.MethodGet, Path: images + "/detail", Handle: m.listImagesDetail},
+		{Verb: http.MethodGet, Path: images + "/{id}", Handle: m.getImage},
+		{Verb: http.MethodDelete, Path: images + "/{id}", Handle: m.deleteImage},
+	})
+}
+
+// flavorsFresh is how long flavors are kept: they are read-only in v1.0.
+const flavorsFresh = 60 * time.Second
