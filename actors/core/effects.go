@@ -157,6 +157,13 @@ func (e *Effects) refuse(a *Admit, err *schemas.Error) {
 	}
 }
 
+// Refuse is the refusal of a command that its actors were not asked about.
+func Refuse(a *Admit, err *schemas.Error) Effects {
+	var e Effects
+	e.refuse(a, err)
+	return e
+}
+
 // keeps tells whether a refusal is remembered for the idempotency key: what passes by itself is not.
 func keeps(err *schemas.Error) bool {
 	switch err.Kind {

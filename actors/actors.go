@@ -1,0 +1,229 @@
+// Package actors runs the durable actors: every server, image, account, host and cluster is one, and a
+// shard of them is the unit of ownership, order, commit and failure.
+//
+// A command's way: shard.go takes it from the bus, turn.go passes it through its actors, cell.go asks the
+// pure functions of package core, committer.go makes the result durable, teller.go tells everybody.
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/ozonecloud/ozone/actors/core"
+	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// Rules are the numbers and catalogues that decisions use.
+type Rules = core.Rules
+
+// Store is the part of a store that an engine needs.
+type Store interface {
+	storage.Committer
+	storage.Claims
+	// Operation finds what an idempotency key's first command was answered.
+	Operation(ctx context.Context, account schemas.AccountID, id schemas.OperationID) (storage.OperationRow, error)
+}
+
+// Config is what an engine is made of. Every field is required.
+type Config struct {
+	Bus   bus.Bus
+	Store Store
+	Node  string           // names this process run in claims
+	Now   func() time.Time // the cloud's time
+	Log   *slog.Logger
+	Rules Rules
+}
+
+// The bounds of an engine.
+const (
+	// prefetch is how many deliveries of a shard may be undecided or uncommitted. Source: DESIGN §3.
+	prefetch = 256
+	// maxOutbox is how many requests of a shard may be unanswered before new commands are refused. Source: DESIGN §3.3.
+	maxOutbox = 10000
+	// idleAfter is how long a quiet actor stays loaded.
+	idleAfter = time.Minute
+	// commitAlarm is how long a committer may have work and commit nothing before the process ends. Source: DESIGN §3.6.
+	commitAlarm = 10 * time.Second
+)
+
+// Engine owns shards and runs their actors.
+type Engine struct {
+	cfg       Config
+	system    *actor.ActorSystem
+	committer *committer
+	teller    *teller
+	loader    *loader
+	stats     counters
+	fatal     chan error // holds one error
+
+	mu      sync.Mutex
+	shards  []*actor.PID       // guarded by mu; by shard number
+	stop    context.CancelFunc // guarded by mu; ends the background goroutines
+	stopped bool               // guarded by mu
+	claimed atomic.Int64       // shards that are owned and run
+	wg      sync.WaitGroup     // background goroutines
+}
+
+// New makes an engine that owns nothing yet.
+func New(cfg Config) (*Engine, error) {
+	switch {
+	case cfg.Bus == nil, cfg.Store == nil, cfg.Node == "", cfg.Now == nil, cfg.Log == nil:
+		return nil, errors.New("new engine: a field of the config is missing")
+	}
+	cfg.Rules = withDefaults(cfg.Rules)
+	e := &Engine{cfg: cfg, fatal: make(chan error, 1)}
+	return e, nil
+}
+
+func withDefaults(r Rules) Rules {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	set(&r.ConfirmAfter, 24*time.Hour)
+	set(&r.RetryEvery, 10*time.Second)
+	set(&r.Quarantine, time.Minute)
+	set(&r.LostAfter, 20*time.Second)
+	return r
+}
+
+// Start claims every shard and returns when all of them run.
+func (e *Engine) Start(ctx context.Context) error {
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	e.mu.Lock()
+	e.stop = cancel
+	e.mu.Unlock()
+	quiet := slog.New(slog.DiscardHandler)
+	e.system = actor.NewActorSystem(
+		actor.WithDeadLetterRequestLogging(false),
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+	)
+	e.teller = newTeller(e, background)
+	e.committer = newCommitter(e, background)
+	e.loader = newLoader(background, &e.wg)
+	ready := make(chan error, schemas.Shards) // one answer per shard
+	for n := range schemas.Shards {
+		s := newShard(e, schemas.Shard(n), ready)
+		if err := e.cfg.Bus.Declare(ctx, bus.ShardQueue(s.id)); err != nil {
+			return fmt.Errorf("declare the queue of shard %d: %w", n, err)
+		}
+		pid := e.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s },
+			actor.WithMailbox(actor.UnboundedLockfree()), actor.WithSupervisor(actor.NewOneForOneStrategy(10, 10*time.Second, stopChild))))
+		e.mu.Lock()
+		e.shards = append(e.shards, pid)
+		e.mu.Unlock()
+	}
+	for n := range schemas.Shards {
+		e.send(schemas.Shard(n), begin{})
+	}
+	for range schemas.Shards {
+		select {
+		case err := <-ready:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	e.wg.Go(func() { e.tick(background) })
+	return nil
+}
+
+// stopChild is the supervisor's word on an actor that failed outside its decision, where panics are caught.
+func stopChild(any) actor.Directive { return actor.StopDirective }
+
+// tick wakes every shard once a second for what has no alarm of its own: sweeping, repeating.
+func (e *Engine) tick(ctx context.Context) {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			for n := range schemas.Shards {
+				e.send(schemas.Shard(n), tick{})
+			}
+			e.committer.watch(e.cfg.Now())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// send puts m into the mailbox of a shard's actor. Every engine owns all shards of its process for now, so
+// "is this shard here" is always yes; a message to a shard elsewhere goes over the bus.
+func (e *Engine) send(s schemas.Shard, m any) {
+	e.mu.Lock()
+	pid := e.shards[s]
+	e.mu.Unlock()
+	e.system.Root.Send(pid, m)
+}
+
+// Ready is nil when every shard is owned and commits go through.
+func (e *Engine) Ready() error {
+	if n := e.claimed.Load(); n != schemas.Shards {
+		return schemas.Errorf(schemas.KindUnavailable, "%d of %d shards are owned", n, schemas.Shards)
+	}
+	return nil
+}
+
+// Fatal gets the error after which this process must end: its committer has work and cannot commit.
+func (e *Engine) Fatal() <-chan error { return e.fatal }
+
+func (e *Engine) fail(err error) {
+	select {
+	case e.fatal <- err:
+	default: // one is enough
+	}
+}
+
+// Stop lets every shard finish what it has taken, commits it and ends all actors. It may be called twice and before Start.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.mu.Lock()
+	shards, stop := e.shards, e.stop
+	done := e.stopped || stop == nil
+	e.stopped = true
+	e.mu.Unlock()
+	if done {
+		return nil
+	}
+	quiet := make(chan struct{}, len(shards)) // one word per shard
+	for _, pid := range shards {
+		e.system.Root.Send(pid, drain{quiet})
+	}
+	var err error
+	for range shards {
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+			err = fmt.Errorf("stop: shards are still busy: %w", ctx.Err())
+		}
+	}
+	if err == nil {
+		err = e.committer.flush(ctx)
+	}
+	if err == nil {
+		err = e.teller.flush(ctx)
+	}
+	stop()
+	e.committer.wait()
+	e.teller.wait()
+	e.wg.Wait()
+	for _, pid := range shards {
+		if stopErr := e.system.Root.StopFuture(pid).Wait(); stopErr != nil {
+			err = errors.Join(err, fmt.Errorf("stop a shard: %w", stopErr))
+		}
+	}
+	e.system.Shutdown()
+	return err
+}

@@ -1,0 +1,133 @@
+package actors
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/ozonecloud/ozone/actors/core"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// ask is one message of a turn, as an actor gets it from its shard.
+type ask struct {
+	turn    uint64
+	message any
+	input   core.Input
+}
+
+// decided is an actor's answer to ask.
+type decided struct {
+	turn     uint64
+	ref      schemas.Ref
+	effects  core.Effects
+	snapshot *storage.Snapshot // nil when the state did not change
+	events   []storage.EventRow
+	rendered []byte
+	wakeAt   time.Time
+	err      error // the decision failed by a defect: nothing of it counts
+}
+
+// cell is the protoactor shell around a pure decide function: a cache of one row. It keeps the next state at
+// once and hands the effects to its shard; it does no I/O and never blocks.
+type cell[S any] struct {
+	ref     schemas.Ref
+	shard   schemas.Shard
+	epoch   schemas.Epoch
+	version int64
+	state   S
+	kind    kind[S]
+	rules   *core.Rules
+}
+
+// kind is what differs between the kinds of actors.
+type kind[S any] struct {
+	decide  func(S, any, core.Input) (S, core.Effects, error)
+	columns func(*S, *core.Rules) columns
+	wakeAt  func(*S, *core.Rules) time.Time
+	apply   func(*core.Effects, time.Time) // keeps an index beside the state, nil for none
+}
+
+// columns are what the row of an actor has beside its state.
+type columns struct {
+	account schemas.AccountID
+	name    string
+	status  string
+	parent  int64
+	view    any // what tenants see, nil when it is shown nowhere
+	created time.Time
+	updated time.Time
+}
+
+// Receive takes one message of a turn.
+func (c *cell[S]) Receive(ctx actor.Context) {
+	if m, ok := ctx.Message().(*ask); ok {
+		ctx.Send(ctx.Parent(), c.answer(m))
+	}
+}
+
+// answer decides; a panic is a defect in a decision: its shard begins anew from the rows.
+func (c *cell[S]) answer(m *ask) (d *decided) {
+	defer func() {
+		if r := recover(); r != nil {
+			d = &decided{turn: m.turn, ref: c.ref, err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
+		}
+	}()
+	next, effects, err := c.kind.decide(c.state, m.message, m.input)
+	if err != nil {
+		return &decided{turn: m.turn, ref: c.ref, err: err}
+	}
+	d = &decided{turn: m.turn, ref: c.ref, effects: effects}
+	version := c.version
+	if effects.Save {
+		version++
+	}
+	if err := c.render(d, &next, version, m.input.Now); err != nil {
+		return &decided{turn: m.turn, ref: c.ref, err: err}
+	}
+	if c.kind.apply != nil {
+		c.kind.apply(&d.effects, m.input.Now)
+	}
+	c.state, c.version = next, version
+	d.wakeAt = c.kind.wakeAt(&next, c.rules)
+	return d
+}
+
+// render makes the rows of a decision: the snapshot, the events, the versions of steps.
+func (c *cell[S]) render(d *decided, next *S, version int64, now time.Time) error {
+	e := &d.effects
+	for i := range e.Steps {
+		e.Steps[i].Shard, e.Steps[i].Epoch, e.Steps[i].Version = c.shard, c.epoch, version
+	}
+	if !e.Save && len(e.Events) == 0 {
+		return nil
+	}
+	cols := c.kind.columns(next, c.rules)
+	rendered, err := renderJSON(cols.view)
+	if err != nil {
+		return err
+	}
+	d.rendered = rendered
+	if e.Save {
+		state, err := renderJSON(next)
+		if err != nil {
+			return err
+		}
+		d.snapshot = &storage.Snapshot{
+			Ref: c.ref, Account: cols.account, Shard: c.shard, Epoch: c.epoch, Version: version, V: schemas.StateV, State: state,
+			Name: cols.name, Parent: cols.parent, Status: cols.status, Rendered: rendered, Created: cols.created, Updated: cols.updated,
+			WakeAt: c.kind.wakeAt(next, c.rules), Remove: e.Remove,
+		}
+	}
+	for _, ev := range e.Events {
+		row, err := c.eventRow(ev, cols.account, rendered, now)
+		if err != nil {
+			return err
+		}
+		d.events = append(d.events, row)
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// maxBatch is how many units one transaction takes at most. Measured: above it the gain of batching is spent
+// and the first unit only waits longer.
+const maxBatch = 256
+
+// committer writes the units of all shards of this node, in the order of submission, one batch at a time. Batches
+// form while the last one commits. What a unit tells leaves only after its commit.
+type committer struct {
+	engine *Engine
+	run    string // names this committer in the store: one per process run
+
+	mu       sync.Mutex
+	queue    []*unit               // guarded by mu; bounded by the prefetch of 64 shards
+	dropped  map[schemas.Shard]int // guarded by mu; units of this or an older generation are not written
+	since    time.Time             // guarded by mu; when the oldest work began to wait, zero when there is none
+	idle     *sync.Cond            // of mu; there is no work
+	busy     bool                  // guarded by mu
+	wake     chan struct{}         // holds one word
+	finished chan struct{}         // closed when the goroutine has ended
+	number   int64                 // of the last batch; only the goroutine uses it
+}
+
+func newCommitter(e *Engine, ctx context.Context) *committer {
+	c := &committer{
+		engine: e, run: e.cfg.Node, dropped: make(map[schemas.Shard]int), wake: make(chan struct{}, 1), finished: make(chan struct{}),
+	}
+	c.idle = sync.NewCond(&c.mu)
+	go c.loop(ctx) // ends with ctx; wait waits for it
+	return c
+}
+
+// submit queues a unit. Its place in the queue is its place in the order of commits.
+func (c *committer) submit(u *unit) {
+	c.mu.Lock()
+	if c.since.IsZero() {
+		c.since = c.engine.cfg.Now()
+	}
+	if gen, ok := c.dropped[u.shard]; ok && u.generation <= gen {
+		u.state = unitDropped
+	} else {
+		c.queue = append(c.queue, u)
+	}
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+func (c *committer) loop(ctx context.Context) {
+	defer close(c.finished)
+	for {
+		select {
+		case <-c.wake:
+		case <-ctx.Done():
+			return
+		}
+		for {
+			batch := c.take()
+			if len(batch) == 0 {
+				break
+			}
+			if !c.commit(ctx, batch) {
+				return
+			}
+		}
+	}
+}
+
+// take is the next batch; an empty one means that there is no work.
+func (c *committer) take() []*unit {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.queue), maxBatch)
+	batch := make([]*unit, n)
+	copy(batch, c.queue)
+	clear(c.queue[:n])
+	c.queue = c.queue[n:]
+	c.busy = n > 0
+	if n == 0 {
+		c.queue = nil
+		c.since = time.Time{}
+		c.idle.Broadcast()
+	}
+	return batch
+}
+
+// commit writes a batch, repeating the same data until the store has said yes; false when ctx has ended.
+func (c *committer) commit(ctx context.Context, batch []*unit) bool {
+	c.number++
+	for pause := 10 * time.Millisecond; len(batch) > 0; {
+		began := time.Now() //nolint:forbidigo // a duration for the statistics, not the cloud's time
+		err := c.engine.cfg.Store.Commit(ctx, c.batch(batch))
+		if err == nil {
+			c.engine.stats.commitNanos.Add(int64(time.Since(began)))
+			c.done(batch)
+			return true
+		}
+		var bad *storage.BadUnitError
+		var fenced *storage.FencedError
+		switch {
+		case errors.As(err, &bad):
+			batch = c.without(batch, batch[bad.Unit], nil, err)
+		case errors.As(err, &fenced):
+			batch = c.without(batch, nil, fenced.Shards, err)
+		case ctx.Err() != nil:
+			return false
+		case errors.Is(err, storage.ErrWentBack), errors.Is(err, storage.ErrClosed):
+			c.engine.fail(fmt.Errorf("commit: %w", err))
+			return false
+		default:
+			c.engine.cfg.Log.Warn("commit failed; the same batch is repeated", "error", err)
+			if !sleep(ctx, pause) {
+				return false
+			}
+			pause = min(2*pause, time.Second)
+		}
+	}
+	c.number-- // nothing of it was left to write
+	return true
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *committer) batch(units []*unit) storage.Batch {
+	b := storage.Batch{Committer: c.run, Number: c.number, Units: make([]storage.Unit, len(units))}
+	for i, u := range units {
+		b.Units[i] = u.rows
+	}
+	return b
+}
+
+// done marks units as committed, has them told and tells their shards.
+func (c *committer) done(batch []*unit) {
+	c.mu.Lock()
+	for _, u := range batch {
+		u.state = unitCommitted
+		u.depends = nil // or every unit would keep all before it in memory
+	}
+	c.since = time.Time{}
+	if len(c.queue) > 0 {
+		c.since = c.engine.cfg.Now()
+	}
+	c.mu.Unlock()
+	st := &c.engine.stats
+	st.commits.Add(1)
+	st.units.Add(int64(len(batch)))
+	c.engine.teller.tell(batch)
+	var byShard [schemas.Shards][]*unit
+	for _, u := range batch {
+		byShard[u.shard] = append(byShard[u.shard], u)
+		st.accepted.Add(u.accepted)
+		st.refused.Add(u.refused)
+		st.ended.Add(u.ended)
+	}
+	for n, units := range byShard {
+		if len(units) > 0 {
+			c.engine.send(schemas.Shard(n), committed{units})
+		}
+	}
+}
+
+// without takes units out that cannot be stored: the culprit or those of fenced shards, everything later of their
+// shards, and everything that depends on what was taken out. Each of these shards begins anew from its rows.
+func (c *committer) without(batch []*unit, culprit *unit, fenced []schemas.Shard, why error) []*unit {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine.cfg.Log.Error("units taken out of a commit", "error", why)
+	lost := make(map[schemas.Shard]*unit)
+	for _, s := range fenced {
+		lost[s] = nil
+	}
+	keep := func(units []*unit) []*unit {
+		kept := units[:0:0]
+		for _, u := range units {
+			_, gone := lost[u.shard]
+			if gone || u == culprit || u.depends != nil && u.depends.state == unitDropped {
+				u.state = unitDropped
+				if !gone {
+					lost[u.shard] = nil
+				}
+				if u == culprit {
+					lost[u.shard] = u
+				}
+				c.dropped[u.shard] = u.generation
+				continue
+			}
+			kept = append(kept, u)
+		}
+		return kept
+	}
+	batch = keep(batch)
+	c.queue = keep(c.queue)
+	for s, u := range lost {
+		c.engine.send(s, reset{u})
+	}
+	return batch
+}
+
+// watch ends the process when there has been work and no commit for too long: its supervisor starts it anew.
+func (c *committer) watch(now time.Time) {
+	c.mu.Lock()
+	since := c.since
+	c.mu.Unlock()
+	if !since.IsZero() && now.Sub(since) > commitAlarm {
+		c.engine.fail(fmt.Errorf("no commit for %s although there is work", now.Sub(since).Round(time.Second)))
+	}
+}
+
+// flush returns when everything submitted is committed.
+func (c *committer) flush(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, c.idle.Broadcast)
+	defer stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) > 0 || c.busy {
+		if ctx.Err() != nil {
+			return fmt.Errorf("stop: %d units are not committed: %w", len(c.queue), ctx.Err())
+		}
+		c.idle.Wait()
+	}
+	return nil
+}
+
+func (c *committer) wait() { <-c.finished }

@@ -1,0 +1,134 @@
+package core
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// candidate is how good a host with room is; the lowest wins.
+type candidate struct {
+	avoided bool
+	mine    int   // copies of the same account there: spread them
+	free    int64 // MiB
+	id      schemas.HostID
+}
+
+// before orders candidates: not avoided, then fewest of the same account, then most free RAM, then lowest id.
+func (a candidate) before(b candidate) bool {
+	switch {
+	case a.avoided != b.avoided:
+		return b.avoided
+	case a.mine != b.mine:
+		return a.mine < b.mine
+	case a.free != b.free:
+		return a.free > b.free
+	default:
+		return a.id < b.id
+	}
+}
+
+// pick finds the slot of the best host for a copy; mine is where its account has copies, by ascending slot.
+// It walks all hosts once, 1,000 of them in a few microseconds.
+func pick(hosts []hostSums, mine []share, f schemas.Flavor, avoid schemas.HostID) (slot int, ok bool) {
+	var best candidate
+	slot = -1
+	for i := range hosts {
+		h := &hosts[i]
+		if h.lack(f) != roomy {
+			continue
+		}
+		for len(mine) > 0 && mine[0].slot < i {
+			mine = mine[1:]
+		}
+		c := candidate{avoided: h.id == avoid, free: h.ram - h.usedRAM, id: h.id}
+		if len(mine) > 0 && mine[0].slot == i {
+			c.mine = mine[0].count
+		}
+		if slot < 0 || c.before(best) {
+			best, slot = c, i
+		}
+	}
+	return slot, slot >= 0
+}
+
+// lack is the reason why a host cannot take a copy.
+type lack int
+
+const (
+	roomy lack = iota
+	lacksRAM
+	lacksDisk
+	isLost
+	isFenced
+	isUnknown // never heard of since its reservations were read
+	lacks     // how many reasons there are
+)
+
+var lackText = [lacks]string{
+	lacksRAM: "too little RAM", lacksDisk: "too little disk", isLost: "not answering", isFenced: "out of service", isUnknown: "not known yet",
+}
+
+func (h *hostSums) lack(f schemas.Flavor) lack {
+	switch h.state {
+	case schemas.HostUp:
+		switch {
+		case h.ram-h.usedRAM < f.RAMMiB:
+			return lacksRAM
+		case h.disk-h.usedDisk < f.DiskGB:
+			return lacksDisk
+		default:
+			return roomy
+		}
+	case schemas.HostLost:
+		return isLost
+	case schemas.HostFenced:
+		return isFenced
+	default:
+		return isUnknown
+	}
+}
+
+// noRoom is the refusal of a flavor: why, in numbers that name no host, and what would fit.
+func noRoom(hosts []hostSums, flavors map[schemas.FlavorID]schemas.Flavor, f schemas.Flavor) *schemas.Error {
+	var counts [lacks]int
+	for i := range hosts {
+		counts[hosts[i].lack(f)]++
+	}
+	var why []string
+	for l, text := range lackText {
+		if counts[l] > 0 {
+			why = append(why, fmt.Sprintf("%s: %d", text, counts[l]))
+		}
+	}
+	if len(hosts) == 0 {
+		why = append(why, "there is no host")
+	}
+	if best, ok := largest(hosts, flavors); ok {
+		why = append(why, fmt.Sprintf("the largest flavor that fits now is %d", int64(best)))
+	} else {
+		why = append(why, "no flavor fits now")
+	}
+	return schemas.Errorf(schemas.KindCapacity, "no host has room for flavor %d", int64(f.ID)).Because("%s", strings.Join(why, "; "))
+}
+
+// largest is the flavor with most RAM, then disk, that some host has room for.
+func largest(hosts []hostSums, flavors map[schemas.FlavorID]schemas.Flavor) (schemas.FlavorID, bool) {
+	var best schemas.Flavor
+	found := false
+	for _, f := range flavors {
+		if found && compareFlavors(f, best) <= 0 {
+			continue
+		}
+		if _, ok := pick(hosts, nil, f, 0); ok {
+			best, found = f, true
+		}
+	}
+	return best.ID, found
+}
+
+func compareFlavors(a, b schemas.Flavor) int {
+	return cmp.Or(cmp.Compare(a.RAMMiB, b.RAMMiB), cmp.Compare(a.DiskGB, b.DiskGB), cmp.Compare(b.ID, a.ID))
+}

@@ -1,0 +1,35 @@
+package actors
+
+import "sync/atomic"
+
+// Stats are what an engine has done since it started, and what it holds now.
+type Stats struct {
+	Commands    int64 // taken from the bus
+	Accepted    int64
+	Refused     int64
+	Ended       int64 // operations that ended after they were accepted
+	Commits     int64
+	Units       int64 // turns that were committed
+	Rows        int64
+	Loaded      int64 // actors in memory now
+	Outbox      int64 // requests to other shards without an answer now
+	Open        int64 // operations under way now
+	Overdue     int64 // timers due for more than 10 s now: must be 0
+	Panics      int64 // decisions that failed by a defect
+	CommitNanos int64 // time spent inside commits
+}
+
+// counters are Stats in the making.
+type counters struct {
+	commands, accepted, refused, ended, commits, units, rows, loaded, outbox, open, overdue, panics, commitNanos atomic.Int64
+}
+
+// Stats reads the counters; each is exact, together they are not one instant.
+func (e *Engine) Stats() Stats {
+	c := &e.stats
+	return Stats{
+		Commands: c.commands.Load(), Accepted: c.accepted.Load(), Refused: c.refused.Load(), Ended: c.ended.Load(),
+		Commits: c.commits.Load(), Units: c.units.Load(), Rows: c.rows.Load(), Loaded: c.loaded.Load(), Outbox: c.outbox.Load(),
+		Open: c.open.Load(), Overdue: c.overdue.Load(), Panics: c.panics.Load(), CommitNanos: c.commitNanos.Load(),
+	}
+}

@@ -1,0 +1,80 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/ozonecloud/ozone/actors/core"
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// resendAfter is how long an answer from another shard may take before it is asked again: far above any commit.
+const resendAfter = 5 * time.Second
+
+// overdueAfter is how long a timer may be due before it counts as stuck. Source: PROMISES, I4.
+const overdueAfter = 10 * time.Second
+
+// settleChild sets an actor's timer at the end of a turn and lets go of one that has no row.
+func (s *shard) settleChild(ctx actor.Context, t *turn, c *child) {
+	ref := c.ref
+	if s.children[ref] != c {
+		return // settled before: it decided twice in the turn
+	}
+	if !c.stored {
+		s.timers.set(ref, time.Time{})
+		s.unload(ctx, ref, c)
+		return
+	}
+	for i := range t.unit.rows.Snapshots {
+		if snap := &t.unit.rows.Snapshots[i]; snap.Ref == ref && snap.Remove {
+			s.timers.set(ref, time.Time{})
+			s.unload(ctx, ref, c)
+			return
+		}
+	}
+	at := c.wakeAt
+	if _, woken := t.item.message.(core.Wake); woken && !at.IsZero() && !at.After(t.now) {
+		at = t.now.Add(time.Second) // a timer that its decision left due must not spin
+	}
+	s.setTimer(ref, at)
+}
+
+func (s *shard) setTimer(ref schemas.Ref, at time.Time) { s.timers.set(ref, at) }
+
+// wakeDue begins a turn for every actor whose timer is due.
+func (s *shard) wakeDue(ctx actor.Context) {
+	for _, ref := range s.timers.due(s.engine.cfg.Now()) {
+		s.queue = append(s.queue, item{message: core.Wake{}, to: ref})
+	}
+	s.next(ctx)
+}
+
+// tick repeats requests without an answer, unloads idle actors and reports what is overdue.
+func (s *shard) tick(ctx actor.Context) {
+	if !s.running {
+		return
+	}
+	now := s.engine.cfg.Now()
+	s.resend(now, resendAfter)
+	if s.turn == nil {
+		for ref, c := range s.children {
+			if c.flights == 0 && now.Sub(c.used) > idleAfter && ref.Kind != schemas.ActorCluster && ref.Kind != schemas.ActorHost {
+				s.unload(ctx, ref, c)
+			}
+		}
+	}
+	overdue := s.timers.overdue(now, overdueAfter)
+	s.engine.stats.overdue.Add(overdue - s.overdue)
+	s.overdue = overdue
+}
+
+// resend sends every request again that has waited longer than after.
+func (s *shard) resend(now time.Time, after time.Duration) {
+	for _, r := range s.outbox {
+		if now.Sub(r.sentAt) >= after {
+			r.sentAt = now
+			s.engine.send(r.row.To, &letter{message: r.message})
+		}
+	}
+}
