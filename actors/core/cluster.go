@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -13,11 +14,11 @@ import (
 const tombstoneLife = time.Hour
 
 // Index is what a cluster's actor keeps in memory beside schemas.Cluster: its hosts with their sums, every
-// reservation (about 120 bytes each, no pointers in it), the addresses of every server, the quarantine.
+// reservation (with its addresses 130 to 170 bytes, no pointers), the addresses of every server, the quarantine.
 // Decisions read it; only Apply changes it.
 type Index struct {
 	hosts []hostSums // in order of arrival: a host's slot never changes
-	slots map[schemas.HostID]int
+	slots map[schemas.HostID]int32
 	live  map[copyKey]held
 	// Tombstones live in two generations: the older one is forgotten when the younger one is tombstoneLife old.
 	young, old map[copyKey]tombstone
@@ -25,8 +26,7 @@ type Index struct {
 	// spread says on which hosts an account has copies, by ascending slot, so that a walk over all hosts needs no look-up.
 	spread  map[schemas.AccountID][]share
 	servers map[schemas.ServerID]addressPair
-	owners  map[ip4]schemas.ServerID // servers, by address
-	public  []resting                // the quarantine: the head is free first
+	public  []resting // the quarantine: the head is free first
 	private []resting
 }
 
@@ -51,10 +51,10 @@ func (k copyKey) server() schemas.ServerID { return schemas.ServerID(k >> 32) }
 // held is a live reservation.
 type held struct {
 	operation uint64 // hash of the operation that asked
-	account   schemas.AccountID
-	slot      int
-	ram       int64
-	disk      int64
+	account   int32  // ids have 31 bits
+	slot      int32
+	ram       int32
+	disk      int32
 }
 
 // tombstone remembers what is no longer, or was never, given out.
@@ -66,7 +66,7 @@ const (
 )
 
 // share is how many copies an account has on the host at a slot.
-type share struct{ slot, count int }
+type share struct{ slot, count int32 }
 
 // addressPair is what a server has; zero: none.
 type addressPair struct{ public, private ip4 }
@@ -80,10 +80,9 @@ type resting struct {
 // NewIndex builds the index of a cluster from its committed rows.
 func NewIndex(c schemas.Cluster, hosts []schemas.Host, reservations []schemas.Reservation, addresses []schemas.Address) *Index {
 	x := &Index{
-		hosts: make([]hostSums, 0, len(hosts)), slots: make(map[schemas.HostID]int, len(hosts)),
-		live: make(map[copyKey]held, len(reservations)), young: make(map[copyKey]tombstone),
+		hosts: make([]hostSums, 0, len(hosts)), slots: make(map[schemas.HostID]int32, len(hosts)),
+		live: make(map[copyKey]held), young: make(map[copyKey]tombstone),
 		spread: make(map[schemas.AccountID][]share), servers: make(map[schemas.ServerID]addressPair),
-		owners: make(map[ip4]schemas.ServerID, len(addresses)),
 	}
 	for _, h := range hosts {
 		if h.Cluster == c.ID {
@@ -94,7 +93,7 @@ func NewIndex(c schemas.Cluster, hosts []schemas.Host, reservations []schemas.Re
 		x.reservation(&reservations[i])
 	}
 	for i := range addresses {
-		x.address(&addresses[i])
+		x.address(&addresses[i], nil)
 	}
 	byTime := func(a, b resting) int {
 		if o := a.freeAt.Compare(b.freeAt); o != 0 {
@@ -122,18 +121,19 @@ func (x *Index) Apply(e *Effects, now time.Time) {
 		x.reservation(&e.Reservations[i])
 	}
 	for i := range e.Addresses {
-		x.address(&e.Addresses[i])
+		x.address(&e.Addresses[i], e.Reservations)
 	}
 }
 
 // slot finds a host's place, or makes one.
-func (x *Index) slot(id schemas.HostID) int {
+func (x *Index) slot(id schemas.HostID) int32 {
 	if i, ok := x.slots[id]; ok {
 		return i
 	}
+	i := narrow(int64(len(x.hosts)))
 	x.hosts = append(x.hosts, hostSums{id: id, copies: make(map[copyKey]struct{})})
-	x.slots[id] = len(x.hosts) - 1
-	return len(x.hosts) - 1
+	x.slots[id] = i
+	return i
 }
 
 func (x *Index) host(h schemas.Host) {
@@ -154,23 +154,26 @@ func (x *Index) reservation(r *schemas.Reservation) {
 	}
 	delete(x.young, key)
 	delete(x.old, key)
-	h := held{operation: hashOf(r.Operation), account: r.Account, slot: x.slot(r.Host), ram: r.RAMMiB, disk: r.DiskGB}
+	h := held{
+		operation: hashOf(r.Operation), account: narrow(int64(r.Account)), slot: x.slot(r.Host), ram: narrow(r.RAMMiB), disk: narrow(r.DiskGB),
+	}
 	x.live[key] = h
 	x.count(key, h, 1)
 }
 
 // count adds a reservation to every sum, or with -1 takes it out again.
-func (x *Index) count(key copyKey, h held, sign int) {
+func (x *Index) count(key copyKey, h held, sign int32) {
 	row := &x.hosts[h.slot]
-	row.usedRAM += int64(sign) * h.ram
-	row.usedDisk += int64(sign) * h.disk
+	row.usedRAM += int64(sign) * int64(h.ram)
+	row.usedDisk += int64(sign) * int64(h.disk)
 	if sign > 0 {
 		row.copies[key] = struct{}{}
 	} else {
 		delete(row.copies, key)
 	}
-	list := x.spread[h.account]
-	i, found := slices.BinarySearchFunc(list, h.slot, func(s share, slot int) int { return s.slot - slot })
+	account := schemas.AccountID(h.account)
+	list := x.spread[account]
+	i, found := slices.BinarySearchFunc(list, h.slot, func(s share, slot int32) int { return cmp.Compare(s.slot, slot) })
 	if !found {
 		list = slices.Insert(list, i, share{slot: h.slot})
 	}
@@ -179,10 +182,10 @@ func (x *Index) count(key copyKey, h held, sign int) {
 		list = slices.Delete(list, i, i+1)
 	}
 	if len(list) == 0 {
-		delete(x.spread, h.account)
+		delete(x.spread, account)
 		return
 	}
-	x.spread[h.account] = list
+	x.spread[account] = list
 }
 
 // gone tells what was given back or refused; zero: nothing known.
@@ -206,4 +209,9 @@ func hashOf(id schemas.OperationID) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id)) // fnv never fails
 	return h.Sum64()
+}
+
+// narrow keeps what has 31 bits, as ids have and sizes of flavors, in half a word.
+func narrow(n int64) int32 {
+	return int32(min(max(n, 0), schemas.MaxID))
 }

@@ -64,8 +64,8 @@ func (d *cluster) allocate(m *schemas.Allocate) error {
 
 // place decides an Allocate that is new.
 func (d *cluster) place(m *schemas.Allocate) error {
-	if m.Flavor.RAMMiB <= 0 || m.Flavor.DiskGB < 0 {
-		d.refuse(m, schemas.Errorf(schemas.KindInvalid, "flavor %d has no size", int64(m.Flavor.ID)))
+	if f := m.Flavor; f.RAMMiB <= 0 || f.RAMMiB > schemas.MaxID || f.DiskGB < 0 || f.DiskGB > schemas.MaxID {
+		d.refuse(m, schemas.Errorf(schemas.KindInvalid, "flavor %d has no possible size", int64(f.ID)))
 		return nil
 	}
 	slot, ok := pick(d.x.hosts, d.x.spread[m.Account], m.Flavor, m.Avoid)
@@ -159,20 +159,21 @@ func allocatedOf(m *schemas.Allocate) *schemas.Allocated {
 // release takes a place back, and leaves a tombstone whether there was one or not. The second of the same
 // release finds the tombstone, changes nothing and is answered.
 func (d *cluster) release(m *schemas.Release) {
-	key := keyOf(m.Server, m.Copy)
 	tomb := schemas.Reservation{
 		Cluster: m.Cluster, Account: m.Account, Server: m.Server, Copy: m.Copy, Operation: m.Operation, Released: true,
 	}
-	if h, ok := d.x.live[key]; ok {
-		tomb.Host, tomb.RAMMiB, tomb.DiskGB = d.x.hosts[h.slot].id, h.ram, h.disk
-		d.e.Reservations = append(d.e.Reservations, tomb)
-	} else if d.x.gone(key) == 0 {
-		d.e.Reservations = append(d.e.Reservations, tomb)
+	key := keyOf(m.Server, m.Copy)
+	h, live := d.x.live[key]
+	if live {
+		tomb.Host, tomb.RAMMiB, tomb.DiskGB = d.x.hosts[h.slot].id, int64(h.ram), int64(h.disk)
 	}
 	if m.Addresses {
 		pair := d.x.servers[m.Server]
 		d.rest(pair.public, true)
 		d.rest(pair.private, false)
+	}
+	if live || d.x.gone(key) == 0 || len(d.e.Addresses) > 0 { // the index learns from it whose addresses they were
+		d.e.Reservations = append(d.e.Reservations, tomb)
 	}
 	d.letter(m.Account, schemas.TypeReleased, &schemas.Released{
 		V: schemas.MessageV, Operation: m.Operation, Account: m.Account, Server: m.Server, Copy: m.Copy, Cluster: m.Cluster,
@@ -204,7 +205,7 @@ func (d *cluster) hostChanged(m HostChanged) error {
 		return nil
 	}
 	for _, key := range d.x.serversOn(slot) {
-		account := d.x.live[key].account
+		account := schemas.AccountID(d.x.live[key].account)
 		d.e.Ask = append(d.e.Ask, Request{
 			ID: noticeID(m.Host.ID, m.Change, key.server()), To: schemas.ShardOf(account), Type: schemas.TypeNotice,
 			Message: &schemas.HostNotice{
@@ -217,7 +218,7 @@ func (d *cluster) hostChanged(m HostChanged) error {
 }
 
 // serversOn has one key per server with a copy on the host, ascending: the notice names the server, not the copy.
-func (x *Index) serversOn(slot int) []copyKey {
+func (x *Index) serversOn(slot int32) []copyKey {
 	keys := make([]copyKey, 0, len(x.hosts[slot].copies))
 	for k := range x.hosts[slot].copies {
 		keys = append(keys, k)

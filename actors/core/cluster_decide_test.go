@@ -19,10 +19,10 @@ type rig struct {
 	now   time.Time
 }
 
-func newRig(t testing.TB, hosts ...schemas.Host) *rig {
-	t.Helper()
+func newRig(tb testing.TB, hosts ...schemas.Host) *rig {
+	tb.Helper()
 	r := &rig{
-		t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		t: tb, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		state: schemas.Cluster{V: 1, ID: 1, Public: schemas.Pool{CIDR: "198.18.0.0/15"}, Private: schemas.Pool{CIDR: "10.0.0.0/8"}},
 		rules: &Rules{Flavors: map[schemas.FlavorID]schemas.Flavor{}, Quarantine: time.Minute, LostAfter: 20 * time.Second},
 	}
@@ -62,23 +62,23 @@ func (r *rig) ask(m *schemas.Allocate) *schemas.Allocated {
 	return answerOf(r.t, e, m.Account)
 }
 
-func answerOf(t testing.TB, e Effects, account schemas.AccountID) *schemas.Allocated {
-	t.Helper()
+func answerOf(tb testing.TB, e Effects, account schemas.AccountID) *schemas.Allocated {
+	tb.Helper()
 	if len(e.Letters) != 1 {
-		t.Fatalf("%d letters, want 1", len(e.Letters))
+		tb.Fatalf("%d letters, want 1", len(e.Letters))
 	}
 	l := e.Letters[0]
 	a, ok := l.Message.(*schemas.Allocated)
 	if !ok || l.Type != schemas.TypeAllocated || l.To != schemas.ShardOf(account) {
-		t.Fatalf("letter %+v, want an Allocated for account %d", l, account)
+		tb.Fatalf("letter %+v, want an Allocated for account %d", l, account)
 	}
 	return a
 }
 
-// host is where a new server of the account is put; 0: refused.
-func (r *rig) place(server schemas.ServerID, account schemas.AccountID, flavor schemas.FlavorID) schemas.HostID {
+// place is where a new server of the account is put; 0: refused.
+func (r *rig) place(server schemas.ServerID, account schemas.AccountID) schemas.HostID {
 	r.t.Helper()
-	return r.ask(r.allocate(server, account, flavor)).Host
+	return r.ask(r.allocate(server, account, 1)).Host
 }
 
 func (r *rig) allocate(server schemas.ServerID, account schemas.AccountID, flavor schemas.FlavorID) *schemas.Allocate {
@@ -107,22 +107,38 @@ func TestPlacementChoosesHost(t *testing.T) {
 	}{
 		{"the lowest id wins among equals", []schemas.Host{hostUp(7, 2048, 90), hostUp(3, 2048, 90), hostUp(5, 2048, 90)}, nil, 0, 3},
 		{"most free RAM wins", []schemas.Host{hostUp(1, 2048, 90), hostUp(2, 4096, 90)}, nil, 0, 2},
-		{"what is free counts, not what it has", []schemas.Host{hostUp(1, 2048, 90), hostUp(2, 4096, 90)},
-			[]schemas.Reservation{{Host: 2, Account: 9, Server: 90, Copy: 1, RAMMiB: 3000}}, 0, 1},
-		{"another host than the account's own is better than free RAM", []schemas.Host{hostUp(1, 2048, 90), hostUp(2, 4096, 90)},
-			[]schemas.Reservation{{Host: 2, Account: 5, Server: 90, Copy: 1, RAMMiB: 256}}, 0, 1},
+		{
+			"what is free counts, not what it has",
+			[]schemas.Host{hostUp(1, 2048, 90), hostUp(2, 4096, 90)},
+			[]schemas.Reservation{{Host: 2, Account: 9, Server: 90, Copy: 1, RAMMiB: 3000}},
+			0, 1,
+		},
+		{
+			"another host than the account's own is better than free RAM",
+			[]schemas.Host{hostUp(1, 2048, 90), hostUp(2, 4096, 90)},
+			[]schemas.Reservation{{Host: 2, Account: 5, Server: 90, Copy: 1, RAMMiB: 256}},
+			0, 1,
+		},
 		{"fewest of the account wins", []schemas.Host{hostUp(1, 4096, 90), hostUp(2, 2048, 90)}, []schemas.Reservation{
 			{Host: 1, Account: 5, Server: 90, Copy: 1}, {Host: 1, Account: 5, Server: 91, Copy: 1}, {Host: 2, Account: 5, Server: 92, Copy: 1},
 		}, 0, 2},
-		{"the avoided host loses even to one of the account's", []schemas.Host{hostUp(1, 4096, 90), hostUp(2, 2048, 90)},
-			[]schemas.Reservation{{Host: 2, Account: 5, Server: 90, Copy: 1}}, 1, 2},
+		{
+			"the avoided host loses even to one of the account's",
+			[]schemas.Host{hostUp(1, 4096, 90), hostUp(2, 2048, 90)},
+			[]schemas.Reservation{{Host: 2, Account: 5, Server: 90, Copy: 1}},
+			1, 2,
+		},
 		{"the avoided host is taken when no other has room", []schemas.Host{hostUp(1, 4096, 90), hostUp(2, 100, 90)}, nil, 1, 1},
 		{"a host without RAM is passed over", []schemas.Host{hostUp(1, 255, 90), hostUp(2, 256, 90)}, nil, 0, 2},
 		{"a host without disk is passed over", []schemas.Host{hostUp(1, 4096, 9), hostUp(2, 256, 10)}, nil, 0, 2},
 		{"lost and fenced hosts are passed over", []schemas.Host{lost, fenced, hostUp(3, 256, 10)}, nil, 0, 3},
 		{"a host of another cluster is not there", []schemas.Host{{ID: 1, Cluster: 2, State: schemas.HostUp, RAMMiB: 9000, DiskGB: 900}}, nil, 0, 0},
-		{"what was given back does not count", []schemas.Host{hostUp(1, 256, 10)},
-			[]schemas.Reservation{{Host: 1, Account: 5, Server: 90, Copy: 1, RAMMiB: 256, DiskGB: 10, Released: true}}, 0, 1},
+		{
+			"what was given back does not count",
+			[]schemas.Host{hostUp(1, 256, 10)},
+			[]schemas.Reservation{{Host: 1, Account: 5, Server: 90, Copy: 1, RAMMiB: 256, DiskGB: 10, Released: true}},
+			0, 1,
+		},
 		{"without hosts there is no place", nil, nil, 0, 0},
 	}
 	for _, c := range tests {
@@ -144,7 +160,7 @@ func TestServersOfOneAccountSpread(t *testing.T) {
 	r := newRig(t, hostUp(1, 4096, 900), hostUp(2, 4096, 900), hostUp(3, 4096, 900))
 	seen := map[schemas.HostID]int{}
 	for s := schemas.ServerID(1); s <= 9; s++ {
-		seen[r.place(s, 5, 1)]++
+		seen[r.place(s, 5)]++
 	}
 	if want := (map[schemas.HostID]int{1: 3, 2: 3, 3: 3}); !reflect.DeepEqual(seen, want) {
 		t.Errorf("servers per host %v, want %v", seen, want)
@@ -155,7 +171,7 @@ func TestExhaustionIsExact(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hostUp(1, 1024, 900), hostUp(2, 700, 900), hostUp(3, 9000, 15))
 	for s := schemas.ServerID(1); s <= 7; s++ { // 4 + 2 + 1 of 256 MiB and 10 GB
-		if r.place(s, schemas.AccountID(s), 1) == 0 {
+		if r.place(s, schemas.AccountID(s)) == 0 {
 			t.Fatalf("server %d was refused, want room for 7", s)
 		}
 	}
@@ -167,7 +183,7 @@ func TestExhaustionIsExact(t *testing.T) {
 		t.Errorf("refused with %q, want %q", got, want)
 	}
 	r.tell(release(3, 3))
-	if r.place(9, 9, 1) == 0 {
+	if r.place(9, 9) == 0 {
 		t.Error("refused after a release made room")
 	}
 }
@@ -189,7 +205,7 @@ func TestRepeatedAllocateGetsTheSameAnswer(t *testing.T) {
 	m := r.allocate(1, 5, 1)
 	first := r.ask(m)
 	r.tell(HostChanged{Host: schemas.Host{ID: first.Host, Cluster: 1, State: schemas.HostLost}, Change: 2})
-	r.place(2, 5, 1)
+	r.place(2, 5)
 	e := r.tell(m)
 	if got := answerOf(t, e, 5); !reflect.DeepEqual(got, first) {
 		t.Errorf("second answer %+v, want %+v", got, first)
@@ -232,7 +248,7 @@ func TestReleaseBeforeAllocateRefusesIt(t *testing.T) {
 func TestLateDuplicateOfARefusedAllocateTakesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hostUp(1, 256, 10))
-	r.place(1, 5, 1)
+	r.place(1, 5)
 	m := r.allocate(2, 5, 1)
 	r.ask(m)
 	r.tell(release(1, 5))
@@ -251,8 +267,8 @@ func TestLateDuplicateOfARefusedAllocateTakesNothing(t *testing.T) {
 func TestReleaseIsAnsweredEveryTimeAndCountsOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hostUp(1, 512, 20))
-	r.place(1, 5, 1)
-	r.place(2, 5, 1)
+	r.place(1, 5)
+	r.place(2, 5)
 	for i := range 3 {
 		e := r.tell(release(1, 5))
 		if len(e.Letters) != 1 || e.Letters[0].Type != schemas.TypeReleased {
@@ -367,8 +383,8 @@ func TestExhaustedPoolRefusesAndHoldsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hostUp(1, 9000, 900))
 	r.state.Private.CIDR = "192.0.2.64/30" // .65 and .66
-	r.place(1, 5, 1)
-	r.place(2, 5, 1)
+	r.place(1, 5)
+	r.place(2, 5)
 	next := r.state.Public.Next
 	e := r.tell(r.allocate(3, 5, 1))
 	got := answerOf(t, e, 5).Refused
@@ -383,7 +399,7 @@ func TestExhaustedPoolRefusesAndHoldsNothing(t *testing.T) {
 		t.Errorf("refused = %+v, want the advice to try again after the quarantine", got)
 	}
 	r.now = r.now.Add(time.Minute)
-	if r.place(5, 5, 1) == 0 {
+	if r.place(5, 5) == 0 {
 		t.Error("refused after the quarantine")
 	}
 }
@@ -416,7 +432,7 @@ func TestHostChangeTellsEveryServerOnIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hostUp(1, 9000, 900), hostUp(2, 9000, 900))
 	for s := schemas.ServerID(1); s <= 4; s++ { // 1 and 3 on host 1
-		r.place(s, 5, 1)
+		r.place(s, 5)
 	}
 	second := r.allocate(3, 5, 1)
 	second.Copy, second.Avoid = 2, 2
@@ -432,7 +448,7 @@ func TestHostChangeTellsEveryServerOnIt(t *testing.T) {
 	if !reflect.DeepEqual(e.Ask[0], want) {
 		t.Errorf("asked %+v, want %+v", e.Ask[0], want)
 	}
-	if r.place(9, 9, 1) != 2 {
+	if r.place(9, 9) != 2 {
 		t.Error("a lost host was given out")
 	}
 	if e := r.tell(HostChanged{Host: down, Change: 7}); len(e.Ask) != 0 {

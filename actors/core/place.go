@@ -3,6 +3,7 @@ package core
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -11,7 +12,7 @@ import (
 // candidate is how good a host with room is; the lowest wins.
 type candidate struct {
 	avoided bool
-	mine    int   // copies of the same account there: spread them
+	mine    int32 // copies of the same account there: spread them
 	free    int64 // MiB
 	id      schemas.HostID
 }
@@ -32,23 +33,25 @@ func (a candidate) before(b candidate) bool {
 
 // pick finds the slot of the best host for a copy; mine is where its account has copies, by ascending slot.
 // It walks all hosts once, 1,000 of them in a few microseconds.
-func pick(hosts []hostSums, mine []share, f schemas.Flavor, avoid schemas.HostID) (slot int, ok bool) {
+func pick(hosts []hostSums, mine []share, f schemas.Flavor, avoid schemas.HostID) (slot int32, ok bool) {
 	var best candidate
 	slot = -1
+	at := int32(-1)
 	for i := range hosts {
 		h := &hosts[i]
+		at++
 		if h.lack(f) != roomy {
 			continue
 		}
-		for len(mine) > 0 && mine[0].slot < i {
+		for len(mine) > 0 && mine[0].slot < at {
 			mine = mine[1:]
 		}
 		c := candidate{avoided: h.id == avoid, free: h.ram - h.usedRAM, id: h.id}
-		if len(mine) > 0 && mine[0].slot == i {
+		if len(mine) > 0 && mine[0].slot == at {
 			c.mine = mine[0].count
 		}
 		if slot < 0 || c.before(best) {
-			best, slot = c, i
+			best, slot = c, at
 		}
 	}
 	return slot, slot >= 0
@@ -122,7 +125,7 @@ func largest(hosts []hostSums, flavors map[schemas.FlavorID]schemas.Flavor) (sch
 		if found && compareFlavors(f, best) <= 0 {
 			continue
 		}
-		if _, ok := pick(hosts, nil, f, 0); ok {
+		if slices.ContainsFunc(hosts, func(h hostSums) bool { return h.lack(f) == roomy }) {
 			best, found = f, true
 		}
 	}

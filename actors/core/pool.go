@@ -31,37 +31,35 @@ func parseIP4(s string) ip4 {
 	return a.As4()
 }
 
-// address takes over an address's row: in use by a server, or in quarantine.
-func (x *Index) address(a *schemas.Address) {
+// address takes over an address's row: in use by a server, or in quarantine. Then released names, among
+// others, the server that had it: a decision that retires addresses always has that row.
+func (x *Index) address(a *schemas.Address, released []schemas.Reservation) {
 	ip := parseIP4(a.IP)
 	if ip == (ip4{}) {
 		return // no version wrote such a row; it is not a reason to stop a cluster
 	}
+	queue := x.quarantine(a.Public)
 	if a.Server == 0 {
-		x.retire(a.Public, ip)
-		queue := x.quarantine(a.Public)
+		for i := range released {
+			x.retire(released[i].Server, a.Public, ip)
+		}
 		*queue = append(*queue, resting{ip: ip, freeAt: a.FreeAt})
 		return
 	}
-	queue := x.quarantine(a.Public)
 	if len(*queue) > 0 && (*queue)[0].ip == ip { // decisions take the head only
 		*queue = (*queue)[1:]
 	}
 	pair := x.servers[a.Server]
 	*pair.of(a.Public) = ip
 	x.servers[a.Server] = pair
-	x.owners[ip] = a.Server
 }
 
-// retire takes an address from the server that had it.
-func (x *Index) retire(public bool, ip ip4) {
-	s, ok := x.owners[ip]
-	if !ok {
-		return
-	}
-	delete(x.owners, ip)
+// retire takes an address from a server, if it has it.
+func (x *Index) retire(s schemas.ServerID, public bool, ip ip4) {
 	pair := x.servers[s]
-	*pair.of(public) = ip4{}
+	if mine := pair.of(public); *mine == ip {
+		*mine = ip4{}
+	}
 	if pair == (addressPair{}) {
 		delete(x.servers, s)
 		return
