@@ -70,7 +70,7 @@ type Machine struct {
 }
 
 // Failed is a driver's word that a step was tried and is not done.
-type Failed struct{ Failure schemas.StepFailure }
+type Failed struct{ Failure schemas.StepFailure } //nolint:errname // hosts.Failed says it
 
 // Error is the failure's message.
 func (f *Failed) Error() string { return string(f.Failure.Reason) + ": " + f.Failure.Message }

@@ -60,10 +60,10 @@ type Agent struct {
 	slots chan struct{} // one token for each driver call under way
 
 	mu     sync.Mutex
-	jobs   map[string]*job     // guarded by mu; by step id: waiting or under way
+	jobs   map[string]*job       // guarded by mu; by step id: waiting or under way
 	lanes  map[schemas.Ref]*lane // guarded by mu; the busy ones
-	cancel context.CancelFunc  // guarded by mu; set by Start
-	closed bool                // guarded by mu; set by Stop
+	cancel context.CancelFunc    // guarded by mu; set by Start
+	closed bool                  // guarded by mu; set by Stop
 
 	running sync.WaitGroup // the goroutines: two loops and the lanes
 }

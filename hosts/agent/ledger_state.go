@@ -28,6 +28,7 @@ type state struct {
 	changes int64    // numbers endings, so that an overtaken one is recognized
 	records int      // in the file
 	live    int      // of them needed still
+	slack   int      // wasteSlack; less in a test
 }
 
 // entryKey is one actor on one host.
@@ -62,7 +63,7 @@ type ending struct {
 	number int64
 }
 
-func newState() *state { return &state{entries: map[entryKey]*entry{}} }
+func newState() *state { return &state{entries: map[entryKey]*entry{}, slack: wasteSlack} }
 
 func (p pair) less(q pair) bool {
 	return p.epoch < q.epoch || p.epoch == q.epoch && p.version < q.version
@@ -127,9 +128,14 @@ func (st *state) begin(e *entry, r *record) {
 }
 
 func (st *state) end(e *entry, r *record) {
-	if e.find(r) == nil {
-		e.outcomes = append(e.outcomes, outcome{r.name, r.attempt, r.copy, r.failure})
-		st.live++
+	// The next attempt is sent when the one before was answered, so one outcome for each step and copy is enough.
+	i := slices.IndexFunc(e.outcomes, func(o outcome) bool { return o.name == r.name && o.copy == r.copy })
+	if i < 0 {
+		e.outcomes = append(e.outcomes, outcome{name: r.name, copy: r.copy})
+		i, st.live = len(e.outcomes)-1, st.live+1
+	}
+	if o := &e.outcomes[i]; o.attempt <= r.attempt {
+		o.attempt, o.failure = r.attempt, r.failure
 	}
 	if r.failure == nil && (r.name == schemas.StepWipe || r.name == schemas.StepRemove) {
 		st.finish(r.key, e)
@@ -181,7 +187,7 @@ func (e *entry) find(r *record) *outcome {
 }
 
 // wasteful tells whether most of the file is of no use any more.
-func (st *state) wasteful() bool { return st.records > 2*st.live+wasteSlack }
+func (st *state) wasteful() bool { return st.records > 2*st.live+st.slack }
 
 // image is the whole state as the frames of a new file; from then on the file's records are counted from it.
 func (st *state) image() []byte {

@@ -47,7 +47,9 @@ var powers = map[schemas.StepName]power{
 
 // always is a step that every driver can do.
 func always(do func(hosts.Driver, context.Context, schemas.Step) error) power {
-	return func(ctx context.Context, d hosts.Driver, s schemas.Step, _ schemas.Payload) error { return do(d, ctx, s) }
+	return func(ctx context.Context, d hosts.Driver, s schemas.Step, _ schemas.Payload) error {
+		return do(d, ctx, s)
+	}
 }
 
 // extra is a step that only a driver with the power P can do.
@@ -60,4 +62,3 @@ func extra[P any](do func(ctx context.Context, d P, s schemas.Step, p schemas.Pa
 		return do(ctx, able, s, p)
 	}
 }
-

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ozonecloud/ozone/schemas"
 )
@@ -90,20 +91,14 @@ func (a *Agent) forget(j *job) []func() {
 	return j.done
 }
 
-// overtaken tells whether a later step of the same actor waits behind s, by a newer owner of the actor or,
-// with sameOwner, by any newer pair.
-func (a *Agent) overtaken(ln *lane, s *schemas.Step, sameOwner bool) bool {
+// overtaken tells whether a step with a newer pair waits behind s, of the same actor for the same copy:
+// the actor has gone on then. (For another copy it may have sent one while it waits for s.)
+func (a *Agent) overtaken(ln *lane, s *schemas.Step) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, j := range ln.waiting {
-		if j.step.Actor != s.Actor {
-			continue
-		}
-		if j.step.Epoch > s.Epoch || sameOwner && pairOf(s).less(pairOf(j.step)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(ln.waiting, func(j *job) bool {
+		return j.step.Actor == s.Actor && j.step.Params.Copy == s.Params.Copy && pairOf(s).less(pairOf(j.step))
+	})
 }
 
 func laneOf(s *schemas.Step) schemas.Ref {

@@ -12,7 +12,7 @@ import (
 )
 
 // errOvertaken ends a step whose outcome nobody knows and nobody waits for any more.
-var errOvertaken = errors.New("agent: a later step of the actor waits")
+var errOvertaken = errors.New("agent: a later step for the same copy waits")
 
 // process brings one job to its end: an answer that the bus vouches for. Without one the message is not done, so that
 // the step comes again; only an overtaken one is forgotten unanswered.
@@ -21,7 +21,7 @@ func (a *Agent) process(ctx context.Context, ln *lane, j *job, s *schemas.Step) 
 	failure, err := a.outcome(ctx, ln, j, s)
 	done := a.forget(j)
 	if errors.Is(err, errOvertaken) {
-		a.logOf(s).Warn("step given up: its outcome is unknown and a later step of the actor waits")
+		a.logOf(s).Warn("step given up: its outcome is unknown and a later step for the same copy waits")
 		finish(done)
 		return
 	}
@@ -52,7 +52,7 @@ func (a *Agent) outcome(ctx context.Context, ln *lane, j *job, s *schemas.Step) 
 	if entry.Known {
 		return entry.Failure, nil
 	}
-	if entry.Fenced || a.overtaken(ln, s, false) {
+	if entry.Fenced {
 		return failed(schemas.FailureFenced, "epoch %d, version %d: a newer one has spoken to host %d", s.Epoch, s.Version, s.Host), nil
 	}
 	failure, err := a.insist(ctx, ln, s, do)
@@ -84,7 +84,7 @@ func (a *Agent) insist(ctx context.Context, ln *lane, s *schemas.Step, do power)
 		if !wait.until(ctx.Done()) {
 			return nil, ctx.Err()
 		}
-		if a.overtaken(ln, s, true) {
+		if a.overtaken(ln, s) {
 			return nil, errOvertaken
 		}
 	}

@@ -85,7 +85,7 @@ func personality(w *world) {
 		{Path: "/root/new.txt", Contents: []byte("new")},
 		{Path: w.Replaced, Contents: []byte("replaced")},
 	}
-	w.create("create", p, schemas.Payload{PasswordHash: "$5$salt$hash", Personality: files})
+	w.create("create", p, schemas.Payload{Personality: files})
 	backup := regexp.MustCompile(`^` + regexp.QuoteMeta(w.Replaced) + `\.bak\.[0-9]+\.[0-9]+$`)
 	found := map[string]File{}
 	backups := 0

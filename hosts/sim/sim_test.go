@@ -81,15 +81,15 @@ func (r *rig) write(t *testing.T, p hosttest.Place) {
 	}
 }
 
-func open(t testing.TB, cfg sim.Config) *sim.Cloud {
-	t.Helper()
+func open(tb testing.TB, cfg sim.Config) *sim.Cloud {
+	tb.Helper()
 	c, err := sim.NewCloud(cfg)
 	if err != nil {
-		t.Fatalf("open cloud: %v", err)
+		tb.Fatalf("open cloud: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := c.Close(); err != nil {
-			t.Errorf("close cloud: %v", err)
+			tb.Errorf("close cloud: %v", err)
 		}
 	})
 	return c
