@@ -40,7 +40,7 @@ func DecideHost(h schemas.Host, m any, in Input) (schemas.Host, Effects, error) 
 }
 
 // HostWakeAt is when a host that is up counts as lost; the others wait for nothing.
-func HostWakeAt(h *schemas.Host, r *Rules) time.Time {
+func HostWakeAt(h schemas.Host, r *Rules) time.Time {
 	if h.State != schemas.HostUp {
 		return time.Time{}
 	}
@@ -79,7 +79,7 @@ func (d *host) heartbeat(m *schemas.Heartbeat) error {
 
 // wake counts a host as lost when it has been silent for too long.
 func (d *host) wake() {
-	if at := HostWakeAt(&d.Host, d.in.Rules); due(at, d.in.Now) {
+	if at := HostWakeAt(d.Host, d.in.Rules); due(at, d.in.Now) {
 		d.change(schemas.HostLost, "host.lost")
 	}
 }

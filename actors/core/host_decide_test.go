@@ -83,7 +83,7 @@ func TestLaterHeartbeatIsKeptInMemoryOnly(t *testing.T) {
 	if !h.state.LastSeen.Equal(h.now) {
 		t.Errorf("last seen %v, want %v", h.state.LastSeen, h.now)
 	}
-	if got, want := HostWakeAt(&h.state, &h.rules), h.now.Add(20*time.Second); !got.Equal(want) {
+	if got, want := HostWakeAt(h.state, &h.rules), h.now.Add(20*time.Second); !got.Equal(want) {
 		t.Errorf("wakes at %v, want %v", got, want)
 	}
 }
@@ -108,7 +108,7 @@ func TestSilentHostIsLostAndComesBack(t *testing.T) {
 	h.quiet(h.tell(Wake{}))
 	h.now = h.now.Add(1)
 	h.changed(h.tell(Wake{}), schemas.HostLost, "host.lost", 2)
-	if !HostWakeAt(&h.state, &h.rules).IsZero() {
+	if !HostWakeAt(h.state, &h.rules).IsZero() {
 		t.Error("a lost host has a timer, want none")
 	}
 	h.now = h.now.Add(time.Hour)
