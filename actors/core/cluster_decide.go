@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 
@@ -24,7 +23,7 @@ func DecideCluster(c schemas.Cluster, x *Index, m any, in Input) (schemas.Cluste
 	var err error
 	switch m := m.(type) {
 	case *schemas.Allocate:
-		err = d.allocate(m)
+		d.allocate(m)
 	case *schemas.Release:
 		d.release(m)
 	case HostChanged:
@@ -41,60 +40,56 @@ func DecideCluster(c schemas.Cluster, x *Index, m any, in Input) (schemas.Cluste
 
 // allocate answers with a place or a refusal. The second of the same request gets what the first one got; one
 // that comes after its release, or after its refusal, gets nothing, since nobody would give it back.
-func (d *cluster) allocate(m *schemas.Allocate) error {
+func (d *cluster) allocate(m *schemas.Allocate) {
 	key := keyOf(m.Server, m.Copy)
 	if h, ok := d.x.live[key]; ok {
 		if h.operation != hashOf(m.Operation) {
 			d.refuse(m, schemas.Errorf(schemas.KindConflict, "copy %d of the server belongs to another operation", m.Copy))
-			return nil
+			return
 		}
 		d.grant(m, d.x.hosts[h.slot].id, d.x.servers[m.Server])
-		return nil
+		return
 	}
 	switch d.x.gone(key) {
 	case tombReleased:
 		d.refuse(m, schemas.Errorf(schemas.KindUnavailable, "given up already"))
-		return nil
+		return
 	case tombRefused:
 		d.refuse(m, schemas.Errorf(schemas.KindCapacity, "there was no room for flavor %d", int64(m.Flavor.ID)))
-		return nil
+		return
 	}
-	return d.place(m)
+	d.place(m)
 }
 
 // place decides an Allocate that is new.
-func (d *cluster) place(m *schemas.Allocate) error {
+func (d *cluster) place(m *schemas.Allocate) {
 	if f := m.Flavor; f.RAMMiB <= 0 || f.RAMMiB > schemas.MaxID || f.DiskGB < 0 || f.DiskGB > schemas.MaxID {
 		d.refuse(m, schemas.Errorf(schemas.KindInvalid, "flavor %d has no possible size", int64(f.ID)))
-		return nil
+		return
 	}
 	slot, ok := pick(d.x.hosts, d.x.spread[m.Account], m.Flavor, m.Avoid)
 	if !ok {
 		d.refuseForGood(m, noRoom(d.x.hosts, d.in.Rules.Flavors, m.Flavor))
-		return nil
+		return
 	}
-	pair, err := d.addresses(m)
-	if full, ok := errors.AsType[*schemas.Error](err); ok && full.Kind == schemas.KindCapacity {
+	pair, full := d.addresses(m)
+	if full != nil {
 		d.refuseForGood(m, full)
-		return nil
-	}
-	if err != nil {
-		return err
+		return
 	}
 	host := d.x.hosts[slot].id
 	d.e.Reservations = append(d.e.Reservations, d.row(m, host))
 	d.grant(m, host, pair)
-	return nil
 }
 
 // addresses takes one public and one private address, or both or none: what the server has already, it keeps.
-func (d *cluster) addresses(m *schemas.Allocate) (addressPair, error) {
+func (d *cluster) addresses(m *schemas.Allocate) (addressPair, *schemas.Error) {
 	pair := d.x.servers[m.Server]
 	if !m.Addresses {
 		return pair, nil
 	}
 	had, public, private := pair, d.Public, d.Private
-	var err error
+	var err *schemas.Error
 	if had.public == (ip4{}) {
 		if pair.public, public, err = take(public, d.x.public, "public", d.in.Now); err != nil {
 			return had, err

@@ -404,14 +404,14 @@ func TestExhaustedPoolRefusesAndHoldsNothing(t *testing.T) {
 	}
 }
 
-func TestUnreadablePoolIsAnError(t *testing.T) {
+func TestUnreadablePoolRefuses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hostUp(1, 9000, 900))
-	for _, cidr := range []string{"", "10.0.0.0", "2001:db8::/64"} {
+	for i, cidr := range []string{"", "10.0.0.0", "2001:db8::/64"} {
 		r.state.Public.CIDR = cidr
-		next, e, err := DecideCluster(r.state, r.x, r.allocate(1, 5, 1), Input{Now: r.now, Rules: r.rules})
-		if err == nil || next != r.state || !reflect.DeepEqual(e, Effects{}) {
-			t.Errorf("pool %q: error %v, effects %+v; want an error alone", cidr, err, e)
+		e := r.tell(r.allocate(schemas.ServerID(i+1), 5, 1))
+		if got := answerOf(t, e, 5).Refused; got == nil || got.Kind != schemas.KindCapacity || len(e.Addresses) != 0 {
+			t.Errorf("pool %q: refused = %v, addresses %+v; want a refusal that takes none", cidr, got, e.Addresses)
 		}
 	}
 }

@@ -17,10 +17,9 @@ type host struct {
 // cloud believe. Heartbeats and fences may come as often as they like: only what is new is saved and told.
 func DecideHost(h schemas.Host, m any, in Input) (schemas.Host, Effects, error) {
 	d := &host{Host: h, in: in}
-	var err error
 	switch m := m.(type) {
 	case *schemas.Heartbeat:
-		err = d.heartbeat(m)
+		d.heartbeat(m)
 	case *schemas.Fence:
 		d.fence(m)
 	case *schemas.HostNoted:
@@ -31,10 +30,7 @@ func DecideHost(h schemas.Host, m any, in Input) (schemas.Host, Effects, error) 
 		d.LastSeen = in.Now // the silence may have been the last owner's: every host gets a full LostAfter
 	case Poison:
 	default:
-		err = schemas.Errorf(schemas.KindInternal, "a host cannot be told %T", m)
-	}
-	if err != nil {
-		return h, Effects{}, err
+		return h, Effects{}, schemas.Errorf(schemas.KindInternal, "a host cannot be told %T", m)
 	}
 	return d.Host, d.e, nil
 }
@@ -48,18 +44,16 @@ func HostWakeAt(h schemas.Host, r *Rules) time.Time {
 }
 
 // heartbeat adds a host, brings it back, or notes that it lives. Only the first two, and a change of what the
-// host has, are worth a commit: LastSeen alone stays in memory.
-func (d *host) heartbeat(m *schemas.Heartbeat) error {
-	if m.Host <= 0 || m.Host > schemas.MaxID || m.RAMMiB < 0 || m.DiskGB < 0 {
-		return schemas.Errorf(schemas.KindInvalid, "heartbeat of host %d: %d MiB, %d GB", int64(m.Host), m.RAMMiB, m.DiskGB)
-	}
-	if d.ID != 0 && d.Cluster != m.Cluster {
-		return schemas.Errorf(schemas.KindConflict, "host %d is of cluster %d, not %d", int64(d.ID), int64(d.Cluster), int64(m.Cluster))
+// host has, are worth a commit: LastSeen alone stays in memory. What makes no sense, or comes from an agent set up
+// for another cluster, is not believed; it is no defect of this shard.
+func (d *host) heartbeat(m *schemas.Heartbeat) {
+	if m.Host <= 0 || m.Host > schemas.MaxID || m.RAMMiB < 0 || m.DiskGB < 0 || (d.ID != 0 && d.Cluster != m.Cluster) {
+		return
 	}
 	// What a fenced host held was given to others: it must never be believed again. The operator adds the
 	// machine anew under another id.
 	if d.State == schemas.HostFenced {
-		return nil
+		return
 	}
 	d.LastSeen = d.in.Now
 	event := ""
@@ -70,11 +64,10 @@ func (d *host) heartbeat(m *schemas.Heartbeat) error {
 	case d.State == schemas.HostLost:
 		event = "host.back"
 	case d.Name == m.Name && d.RAMMiB == m.RAMMiB && d.DiskGB == m.DiskGB:
-		return nil
+		return
 	}
 	d.Name, d.RAMMiB, d.DiskGB = m.Name, m.RAMMiB, m.DiskGB
 	d.change(schemas.HostUp, event)
-	return nil
 }
 
 // wake counts a host as lost when it has been silent for too long.

@@ -181,16 +181,30 @@ func TestNotedEndsTheNotice(t *testing.T) {
 	}
 }
 
-func TestWrongMessagesToAHostAreErrors(t *testing.T) {
+func TestSenselessHeartbeatIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	h := newMachine(t)
-	h.tell(beat())
 	none, negative, elsewhere := beat(), beat(), beat()
 	none.Host, negative.RAMMiB, elsewhere.Cluster = 0, -1, 4
-	for _, m := range []any{none, negative, elsewhere, &schemas.Allocate{}, nil} {
-		next, e, err := DecideHost(h.state, m, Input{Now: h.now, Rules: &h.rules})
-		if err == nil || next != h.state || !reflect.DeepEqual(e, Effects{}) {
-			t.Errorf("%+v: error %v, effects %+v; want an error alone", m, err, e)
+	h.quiet(h.tell(none))
+	h.quiet(h.tell(negative))
+	h.tell(beat())
+	was := h.state
+	h.now = h.now.Add(time.Second)
+	h.quiet(h.tell(elsewhere))
+	h.quiet(h.tell(negative))
+	if h.state != was {
+		t.Errorf("host %+v, want %+v", h.state, was)
+	}
+}
+
+func TestMessageThatNoHostGetsIsAnError(t *testing.T) {
+	t.Parallel()
+	h := newMachine(t)
+	for _, m := range []any{&schemas.Allocate{}, nil} {
+		_, e, err := DecideHost(h.state, m, Input{Now: h.now, Rules: &h.rules})
+		if err == nil || !reflect.DeepEqual(e, Effects{}) {
+			t.Errorf("%T: error %v, effects %+v; want an error alone", m, err, e)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -82,14 +81,14 @@ func (x *Index) quarantine(public bool) *[]resting {
 }
 
 // take gives out an address: the one that has rested longest if its quarantine is over, else the next of the pool.
-// A pool without any is refused; a pool that cannot be read is an error.
-func take(p schemas.Pool, queue []resting, name string, now time.Time) (ip4, schemas.Pool, error) {
+// A pool that has none, or that cannot be read, is refused.
+func take(p schemas.Pool, queue []resting, name string, now time.Time) (ip4, schemas.Pool, *schemas.Error) {
 	if len(queue) > 0 && !queue[0].freeAt.After(now) {
 		return queue[0].ip, p, nil
 	}
 	cidr, err := netip.ParsePrefix(p.CIDR)
 	if err != nil || !cidr.Addr().Is4() {
-		return ip4{}, p, fmt.Errorf("%s pool %q: not an IPv4 network: %w", name, p.CIDR, errPool)
+		return ip4{}, p, schemas.Errorf(schemas.KindCapacity, "no %s address is free", name).Because("the pool is not an IPv4 network")
 	}
 	base := cidr.Masked().Addr().As4()
 	last := ^uint32(0) >> cidr.Bits() // the broadcast address
@@ -113,6 +112,3 @@ func exhausted(queue []resting, name string, now time.Time) *schemas.Error {
 	}
 	return err.Because("%d rest after their last use", len(queue)).After(queue[0].freeAt.Sub(now))
 }
-
-// errPool is a mistake in the catalogue.
-var errPool = schemas.Errorf(schemas.KindInternal, "unusable address pool")
