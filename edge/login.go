@@ -11,7 +11,7 @@ import (
 const (
 	headerAuthUser  = "X-Auth-User"
 	headerAuthKey   = "X-Auth-Key"
-	headerAuthToken = "X-Auth-Token"
+	headerAuthToken = "X-Auth-Token" //nolint:gosec // the name of a header
 )
 
 // isLogin tells whether a request asks for a token: a GET of the root or of /v1.0 that has a user or a key and no token.

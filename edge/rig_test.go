@@ -35,7 +35,7 @@ const (
 
 // rig is an edge on a loopback port with a real bus, rows that the test puts there and an engine that answers as the test says.
 type rig struct {
-	t      testing.TB
+	tb     testing.TB
 	addr   string
 	server *edge.Server
 	rows   *rows
@@ -47,15 +47,15 @@ type rig struct {
 	commands []*schemas.Command                         // guarded by mu
 }
 
-func newRig(t testing.TB, change func(*edge.Config)) *rig {
-	t.Helper()
+func newRig(tb testing.TB, change func(*edge.Config)) *rig {
+	tb.Helper()
 	b := inproc.New(inproc.Config{})
-	r := &rig{t: t, rows: newRows(), log: &logBuffer{}, tokens: map[schemas.AccountID]string{}}
+	r := &rig{tb: tb, rows: newRows(), log: &logBuffer{}, tokens: map[schemas.AccountID]string{}}
 	r.accept()
 	r.startEngine(b)
 	sealer, err := schemas.NewSealer(bytes.Repeat([]byte{7}, schemas.SealKeySize))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c := edge.Config{
 		ID: "e1", Bus: b, Reader: r.rows, Tokens: r.rows, Sealer: sealer, Now: time.Now,
@@ -67,23 +67,23 @@ func newRig(t testing.TB, change func(*edge.Config)) *rig {
 		change(&c)
 	}
 	if r.server, err = edge.New(c); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r.addr = ln.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- r.server.Serve(ln) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := r.server.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
+			tb.Errorf("Shutdown: %v", err)
 		}
 		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
+			tb.Errorf("Serve: %v", err)
 		}
 		_ = b.Close()
 	})
@@ -94,15 +94,15 @@ func newRig(t testing.TB, change func(*edge.Config)) *rig {
 
 // startEngine consumes the shards of both tenants until the bus is closed.
 func (r *rig) startEngine(b bus.Bus) {
-	r.t.Helper()
+	r.tb.Helper()
 	for _, shard := range []schemas.Shard{schemas.ShardOf(account), schemas.ShardOf(other)} {
 		queue := bus.ShardQueue(shard)
 		if err := b.Declare(context.Background(), queue); err != nil {
-			r.t.Fatal(err)
+			r.tb.Fatal(err)
 		}
 		c, err := b.Consume(context.Background(), queue, 64)
 		if err != nil {
-			r.t.Fatal(err)
+			r.tb.Fatal(err)
 		}
 		go func() {
 			for d := range c.Deliveries() {
@@ -116,7 +116,7 @@ func (r *rig) startEngine(b bus.Bus) {
 func (r *rig) decide(b bus.Bus, d bus.Delivery) {
 	m, err := schemas.DecodeMessage(d.Type, d.Body)
 	if err != nil {
-		r.t.Errorf("DecodeMessage: %v", err)
+		r.tb.Errorf("DecodeMessage: %v", err)
 		return
 	}
 	cmd, _ := m.(*schemas.Command)
@@ -169,7 +169,7 @@ type response struct {
 
 // raw sends text on a new connection and reads one answer; status 0: the connection was closed without one.
 func (r *rig) raw(text string) response {
-	r.t.Helper()
+	r.tb.Helper()
 	c := r.dial()
 	defer func() { _ = c.Close() }()
 	_, _ = io.WriteString(c, text) // the server may answer and close before it has read everything
@@ -177,17 +177,17 @@ func (r *rig) raw(text string) response {
 }
 
 func (r *rig) dial() net.Conn {
-	r.t.Helper()
+	r.tb.Helper()
 	c, err := new(net.Dialer).DialContext(context.Background(), "tcp", r.addr)
 	if err != nil {
-		r.t.Fatal(err)
+		r.tb.Fatal(err)
 	}
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	return c
 }
 
 func (r *rig) read(c net.Conn, request string) response {
-	r.t.Helper()
+	r.tb.Helper()
 	var seen bytes.Buffer
 	method, _, _ := strings.Cut(request, " ")
 	res, err := http.ReadResponse(bufio.NewReader(io.TeeReader(c, &seen)), &http.Request{Method: method})
@@ -197,7 +197,7 @@ func (r *rig) read(c net.Conn, request string) response {
 	body, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	if err != nil {
-		r.t.Errorf("body of the answer to %.80q: %v", request, err)
+		r.tb.Errorf("body of the answer to %.80q: %v", request, err)
 	}
 	head, _, _ := strings.Cut(seen.String(), "\r\n\r\n")
 	return response{res.StatusCode, res.Header, head, string(body)}
@@ -205,13 +205,13 @@ func (r *rig) read(c net.Conn, request string) response {
 
 // do sends one request of tenant 1001. Each header is a line.
 func (r *rig) do(method, path, body string, headers ...string) response {
-	r.t.Helper()
+	r.tb.Helper()
 	return r.as(r.tokens[account], method, path, body, headers...)
 }
 
 // as sends one request with a token; "" sends none.
 func (r *rig) as(token, method, path, body string, headers ...string) response {
-	r.t.Helper()
+	r.tb.Helper()
 	lines := []string{method + " " + path + " HTTP/1.1", "Host: x", "Connection: close"}
 	if token != "" {
 		lines = append(lines, "X-Auth-Token: "+token)
@@ -252,6 +252,8 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s is\n%s\nwant\n%s", name, got, want)
 	}
 }
+
+func newLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // logBuffer keeps what is logged.
 type logBuffer struct {
@@ -378,7 +380,9 @@ func (s *rows) Key(_ context.Context, a schemas.AccountID, hash []byte) (storage
 	return k, nil
 }
 
-func (s *rows) Flavors(context.Context) ([]schemas.Flavor, error) { return schemas.DefaultFlavors(), nil }
+func (s *rows) Flavors(context.Context) ([]schemas.Flavor, error) {
+	return schemas.DefaultFlavors(), nil
+}
 
 func (s *rows) User(_ context.Context, name string) (storage.User, error) {
 	s.mu.Lock()
