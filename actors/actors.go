@@ -65,8 +65,9 @@ type Engine struct {
 	stats     counters
 	fatal     chan error // holds one error
 
+	shards [schemas.Shards]*actor.PID // set before the first message is sent
+
 	mu      sync.Mutex
-	shards  []*actor.PID       // guarded by mu; by shard number
 	stop    context.CancelFunc // guarded by mu; ends the background goroutines
 	stopped bool               // guarded by mu
 	claimed atomic.Int64       // shards that are owned and run
@@ -108,8 +109,8 @@ func (e *Engine) Start(ctx context.Context) error {
 		actor.WithDeadLetterRequestLogging(false),
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 	)
-	e.teller = newTeller(e, background)
-	e.committer = newCommitter(e, background)
+	e.teller = newTeller(background, e)
+	e.committer = newCommitter(background, e)
 	e.loader = newLoader(background, &e.wg)
 	ready := make(chan error, schemas.Shards) // one answer per shard
 	for n := range schemas.Shards {
@@ -117,11 +118,8 @@ func (e *Engine) Start(ctx context.Context) error {
 		if err := e.cfg.Bus.Declare(ctx, bus.ShardQueue(s.id)); err != nil {
 			return fmt.Errorf("declare the queue of shard %d: %w", n, err)
 		}
-		pid := e.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s },
+		e.shards[n] = e.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s },
 			actor.WithMailbox(actor.UnboundedLockfree()), actor.WithSupervisor(actor.NewOneForOneStrategy(10, 10*time.Second, stopChild))))
-		e.mu.Lock()
-		e.shards = append(e.shards, pid)
-		e.mu.Unlock()
 	}
 	for n := range schemas.Shards {
 		e.send(schemas.Shard(n), begin{})
@@ -163,10 +161,7 @@ func (e *Engine) tick(ctx context.Context) {
 // send puts m into the mailbox of a shard's actor. Every engine owns all shards of its process for now, so
 // "is this shard here" is always yes; a message to a shard elsewhere goes over the bus.
 func (e *Engine) send(s schemas.Shard, m any) {
-	e.mu.Lock()
-	pid := e.shards[s]
-	e.mu.Unlock()
-	e.system.Root.Send(pid, m)
+	e.system.Root.Send(e.shards[s], m)
 }
 
 // Ready is nil when every shard is owned and commits go through.
@@ -190,19 +185,19 @@ func (e *Engine) fail(err error) {
 // Stop lets every shard finish what it has taken, commits it and ends all actors. It may be called twice and before Start.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
-	shards, stop := e.shards, e.stop
+	stop := e.stop
 	done := e.stopped || stop == nil
 	e.stopped = true
 	e.mu.Unlock()
 	if done {
 		return nil
 	}
-	quiet := make(chan struct{}, len(shards)) // one word per shard
-	for _, pid := range shards {
+	quiet := make(chan struct{}, schemas.Shards) // one word per shard
+	for _, pid := range e.shards {
 		e.system.Root.Send(pid, drain{quiet})
 	}
 	var err error
-	for range shards {
+	for range e.shards {
 		select {
 		case <-quiet:
 		case <-ctx.Done():
@@ -219,7 +214,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.committer.wait()
 	e.teller.wait()
 	e.wg.Wait()
-	for _, pid := range shards {
+	for _, pid := range e.shards {
 		if stopErr := e.system.Root.StopFuture(pid).Wait(); stopErr != nil {
 			err = errors.Join(err, fmt.Errorf("stop a shard: %w", stopErr))
 		}

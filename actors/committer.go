@@ -32,7 +32,7 @@ type committer struct {
 	number   int64                 // of the last batch; only the goroutine uses it
 }
 
-func newCommitter(e *Engine, ctx context.Context) *committer {
+func newCommitter(ctx context.Context, e *Engine) *committer {
 	c := &committer{
 		engine: e, run: e.cfg.Node, dropped: make(map[schemas.Shard]int), wake: make(chan struct{}, 1), finished: make(chan struct{}),
 	}
@@ -41,22 +41,30 @@ func newCommitter(e *Engine, ctx context.Context) *committer {
 	return c
 }
 
-// submit queues a unit. Its place in the queue is its place in the order of commits.
-func (c *committer) submit(u *unit) {
+// submit queues a unit. Its place in the queue is its place in the order of commits. It is false when the unit
+// cannot be stored because one that it follows was given up: the shard is told to begin anew.
+func (c *committer) submit(u *unit) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if gen, ok := c.dropped[u.shard]; ok && u.generation <= gen {
+		u.state = unitDropped
+		return false
+	}
+	if u.depends != nil && u.depends.state == unitDropped {
+		u.state = unitDropped
+		c.dropped[u.shard] = u.generation
+		c.engine.send(u.shard, reset{})
+		return false
+	}
 	if c.since.IsZero() {
 		c.since = c.engine.cfg.Now()
 	}
-	if gen, ok := c.dropped[u.shard]; ok && u.generation <= gen {
-		u.state = unitDropped
-	} else {
-		c.queue = append(c.queue, u)
-	}
-	c.mu.Unlock()
+	c.queue = append(c.queue, u)
 	select {
 	case c.wake <- struct{}{}:
 	default: // it is awake already
 	}
+	return true
 }
 
 func (c *committer) loop(ctx context.Context) {
@@ -187,35 +195,39 @@ func (c *committer) without(batch []*unit, culprit *unit, fenced []schemas.Shard
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.engine.cfg.Log.Error("units taken out of a commit", "error", why)
-	lost := make(map[schemas.Shard]*unit)
+	lost := make(map[schemas.Shard]*reset)
 	for _, s := range fenced {
-		lost[s] = nil
+		lost[s] = &reset{}
 	}
-	keep := func(units []*unit) []*unit {
-		kept := units[:0:0]
-		for _, u := range units {
-			_, gone := lost[u.shard]
-			if gone || u == culprit || u.depends != nil && u.depends.state == unitDropped {
-				u.state = unitDropped
-				if !gone {
-					lost[u.shard] = nil
-				}
-				if u == culprit {
-					lost[u.shard] = u
-				}
-				c.dropped[u.shard] = u.generation
-				continue
-			}
-			kept = append(kept, u)
-		}
-		return kept
-	}
-	batch = keep(batch)
-	c.queue = keep(c.queue)
-	for s, u := range lost {
-		c.engine.send(s, reset{u})
+	batch = c.keep(batch, culprit, lost)
+	c.queue = c.keep(c.queue, culprit, lost)
+	for s, r := range lost {
+		c.engine.send(s, *r)
 	}
 	return batch
+}
+
+// keep drops the units that are lost with their shard, with the culprit or with what they depend on.
+func (c *committer) keep(units []*unit, culprit *unit, lost map[schemas.Shard]*reset) []*unit {
+	kept := make([]*unit, 0, len(units))
+	for _, u := range units {
+		r := lost[u.shard]
+		if r == nil && u != culprit && (u.depends == nil || u.depends.state != unitDropped) {
+			kept = append(kept, u)
+			continue
+		}
+		if r == nil {
+			r = &reset{}
+			lost[u.shard] = r
+		}
+		if u == culprit {
+			r.culprit = u
+		}
+		r.dropped++
+		u.state = unitDropped
+		c.dropped[u.shard] = u.generation
+	}
+	return kept
 }
 
 // watch ends the process when there has been work and no commit for too long: its supervisor starts it anew.

@@ -11,10 +11,9 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-// eventData is the data member of an event: the after-image as the tenant may see it, what changed, why.
+// eventData is the data member of an event: the after-image as the tenant may see it, and why.
 type eventData struct {
 	Object    json.RawMessage         `json:"object"` // null once it is deleted
-	Before    map[string]any          `json:"before,omitempty"`
 	Operation *eventOperation         `json:"operation,omitempty"`
 	Error     *schemas.OperationError `json:"error,omitempty"`
 }
@@ -36,7 +35,7 @@ func (c *cell[S]) eventRow(ev core.Event, account schemas.AccountID, rendered []
 	if ev.Phase != core.PhaseNone {
 		name += "." + string(ev.Phase)
 	}
-	data := eventData{Object: rendered, Before: ev.Before, Error: ev.Error}
+	data := eventData{Object: rendered, Error: ev.Error}
 	if rendered == nil {
 		data.Object = json.RawMessage("null")
 	}

@@ -25,6 +25,7 @@ type (
 		message  schemas.Message
 		err      error // the body cannot be read
 		defects  int   // decisions about it that failed by a defect
+		again    bool  // it was dispatched before
 	}
 	// letter is a message from another shard of this node, in memory and perhaps before its commit.
 	letter struct {
@@ -32,7 +33,11 @@ type (
 		from    *unit
 	}
 	committed struct{ units []*unit } // of this shard, in order
-	reset     struct{ culprit *unit } // units of this shard were given up; culprit is nil when another shard's was
+	// reset says that units of this shard were given up; culprit is nil when another shard's was the cause.
+	reset struct {
+		culprit *unit
+		dropped int // how many of them were counted as on their way
+	}
 )
 
 // shard is the actor that owns one partition: it takes one message at a time through its actors (turn.go),
@@ -45,7 +50,8 @@ type shard struct {
 
 	generation int // goes up with every reset: what was sent for an older one is dropped
 	running    bool
-	draining   chan<- struct{}
+	draining   chan<- struct{} // told once everything taken is committed
+	drained    bool
 	children   map[schemas.Ref]*child
 	queue      []item
 	turn       *turn
@@ -58,8 +64,9 @@ type shard struct {
 	outbox  map[string]*request    // unanswered
 	ids     map[schemas.ActorKind]storage.IDBlock
 	timers  timers
-	flights int   // units that are not committed
-	overdue int64 // timers that were overdue at the last tick
+	defects map[schemas.Ref]int // decisions of actors that failed by a defect
+	flights int                 // units that are not committed
+	overdue int64               // timers that were overdue at the last tick
 
 	restarting bool // begins anew once its units are committed
 }
@@ -69,6 +76,7 @@ type child struct {
 	ref     schemas.Ref
 	pid     *actor.PID
 	stored  bool // it has a row, committed or on its way
+	removed bool // its row goes away; kept until that is committed, or a stale row would be loaded
 	flights int  // units with its row that are not committed
 	wakeAt  time.Time
 	used    time.Time
@@ -77,6 +85,7 @@ type child struct {
 // openOperation is an operation under way, and who waits for its admission.
 type openOperation struct {
 	row     storage.OperationRow
+	payload []byte // sealed; nil after a claim: it is then read when a step needs it
 	waiters []waiter
 	flights int // units with its row that are not committed
 }
@@ -137,7 +146,7 @@ func (s *shard) Receive(ctx actor.Context) {
 	case committed:
 		s.committed(ctx, m.units)
 	case reset:
-		s.reset(ctx, m.culprit)
+		s.reset(ctx, m)
 	case reread:
 		s.reread(ctx, m.failed)
 	case alarm:
@@ -146,9 +155,6 @@ func (s *shard) Receive(ctx actor.Context) {
 		s.tick(ctx)
 	case drain:
 		s.draining = m.quiet
-		if s.consumer != nil {
-			s.consumer.Close()
-		}
 		s.quietNow()
 	case *actor.Stopping:
 		s.timers.stop()
@@ -230,6 +236,9 @@ func (s *shard) consume(ctx actor.Context) error {
 
 // arrived queues a delivery. One that cannot be read is logged and acknowledged: it would poison every owner.
 func (s *shard) arrived(ctx actor.Context, a *arrived) {
+	if s.drained || s.draining != nil {
+		return // not acknowledged: the next owner gets it
+	}
 	s.window.add(a)
 	if a.err != nil {
 		s.engine.cfg.Log.Error("message dropped: it cannot be read", "shard", int(s.id), "type", string(a.delivery.Type), "error", a.err)
@@ -264,7 +273,11 @@ func (s *shard) next(ctx actor.Context) {
 
 // quietNow tells a drain when everything taken is decided and committed.
 func (s *shard) quietNow() {
-	if s.draining != nil && s.turn == nil && len(s.queue) == 0 && s.flights == 0 {
+	if s.draining != nil && s.turn == nil && len(s.queue) == 0 && s.flights == 0 && !s.restarting {
+		if s.consumer != nil {
+			s.consumer.Close()
+		}
+		s.drained = true
 		s.draining <- struct{}{}
 		s.draining = nil
 	}
@@ -296,8 +309,12 @@ func (s *shard) committed(ctx actor.Context, units []*unit) {
 		}
 		s.flights--
 		for _, ref := range u.refs {
-			if c := s.children[ref]; c != nil {
-				c.flights--
+			c := s.children[ref]
+			if c == nil {
+				continue
+			}
+			if c.flights--; c.flights == 0 && c.removed {
+				s.unload(ctx, ref, c)
 			}
 		}
 		for i := range u.rows.Operations {
@@ -310,11 +327,7 @@ func (s *shard) committed(ctx actor.Context, units []*unit) {
 			s.ack(u.arrived.delivery.Tag)
 		}
 	}
-	if s.flights == 0 && s.restarting {
-		s.restarting = false
-		s.reset(ctx, nil)
-		return
-	}
+	s.restart(ctx)
 	s.quietNow()
 }
 
@@ -330,18 +343,29 @@ func (s *shard) operationStored(id schemas.OperationID) {
 	}
 }
 
-// reset drops what is in memory and begins as after a claim, because units of this shard could not be stored.
-// The culprit ends in a fault this time.
-func (s *shard) reset(ctx actor.Context, culprit *unit) {
-	if culprit != nil {
-		if culprit.arrived != nil {
-			culprit.arrived.defects = 2
+// reset begins the shard anew, because units of it could not be stored. The culprit ends in a fault this time.
+func (s *shard) reset(ctx actor.Context, m reset) {
+	if m.culprit != nil {
+		if m.culprit.arrived != nil {
+			m.culprit.arrived.defects = 2
 		} else {
-			s.defects[culprit.to] = 2
+			s.defects[m.culprit.to] = 2
 		}
 	}
-	s.forgetAll(ctx)
-	s.claim(ctx)
+	s.flights -= m.dropped
+	s.turn = nil
+	s.running = false
+	s.restarting = true
+	s.restart(ctx)
+}
+
+// restart drops what is in memory and claims again, once everything that can be stored is stored.
+func (s *shard) restart(ctx actor.Context) {
+	if s.restarting && s.flights == 0 {
+		s.restarting = false
+		s.forgetAll(ctx)
+		s.claim(ctx)
+	}
 }
 
 // forgetAll drops memory; deliveries that are not committed are dispatched again, in order.
@@ -369,6 +393,7 @@ func (s *shard) forgetAll(ctx actor.Context) {
 // redispatch is a delivery once more. A command that met a defect twice is refused by its turn; any other message
 // is replaced by the word that its actor must give up.
 func (s *shard) redispatch(a *arrived) item {
+	a.again = true
 	i := item{message: a.message, to: a.message.To(), arrived: a}
 	if _, command := a.message.(*schemas.Command); !command && a.defects > 1 {
 		i.message = poisonMessage

@@ -10,7 +10,6 @@ type Stats struct {
 	Ended       int64 // operations that ended after they were accepted
 	Commits     int64
 	Units       int64 // turns that were committed
-	Rows        int64
 	Loaded      int64 // actors in memory now
 	Outbox      int64 // requests to other shards without an answer now
 	Open        int64 // operations under way now
@@ -21,7 +20,7 @@ type Stats struct {
 
 // counters are Stats in the making.
 type counters struct {
-	commands, accepted, refused, ended, commits, units, rows, loaded, outbox, open, overdue, panics, commitNanos atomic.Int64
+	commands, accepted, refused, ended, commits, units, loaded, outbox, open, overdue, panics, commitNanos atomic.Int64
 }
 
 // Stats reads the counters; each is exact, together they are not one instant.
@@ -29,7 +28,7 @@ func (e *Engine) Stats() Stats {
 	c := &e.stats
 	return Stats{
 		Commands: c.commands.Load(), Accepted: c.accepted.Load(), Refused: c.refused.Load(), Ended: c.ended.Load(),
-		Commits: c.commits.Load(), Units: c.units.Load(), Rows: c.rows.Load(), Loaded: c.loaded.Load(), Outbox: c.outbox.Load(),
+		Commits: c.commits.Load(), Units: c.units.Load(), Loaded: c.loaded.Load(), Outbox: c.outbox.Load(),
 		Open: c.open.Load(), Overdue: c.overdue.Load(), Panics: c.panics.Load(), CommitNanos: c.commitNanos.Load(),
 	}
 }

@@ -28,8 +28,8 @@ func (s *shard) settleChild(ctx actor.Context, t *turn, c *child) {
 	}
 	for i := range t.unit.rows.Snapshots {
 		if snap := &t.unit.rows.Snapshots[i]; snap.Ref == ref && snap.Remove {
+			c.removed = true
 			s.timers.set(ref, time.Time{})
-			s.unload(ctx, ref, c)
 			return
 		}
 	}

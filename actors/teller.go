@@ -29,7 +29,7 @@ type teller struct {
 	finished chan struct{}
 }
 
-func newTeller(e *Engine, ctx context.Context) *teller {
+func newTeller(ctx context.Context, e *Engine) *teller {
 	t := &teller{engine: e, wake: make(chan struct{}, 1), finished: make(chan struct{})}
 	t.idle = sync.NewCond(&t.mu)
 	go t.loop(ctx) // ends with ctx; wait waits for it
@@ -63,7 +63,7 @@ func (t *teller) loop(ctx context.Context) {
 			}
 			for _, u := range units {
 				for i := range u.steps {
-					t.step(ctx, u.steps[i], payloadOf(u, u.steps[i].Operation))
+					t.step(ctx, u.steps[i])
 				}
 			}
 		}
@@ -85,16 +85,6 @@ func (t *teller) take() []*unit {
 	return units
 }
 
-// payloadOf is the sealed payload of an operation when this very unit stored it.
-func payloadOf(u *unit, op schemas.OperationID) []byte {
-	for _, p := range u.rows.Payloads {
-		if p.Operation == op {
-			return p.Sealed
-		}
-	}
-	return nil
-}
-
 // answer sends an admission's decision to the edge that waits for it.
 func (t *teller) answer(ctx context.Context, a *answer) {
 	body, err := json.Marshal(a.answer)
@@ -109,19 +99,16 @@ func (t *teller) answer(ctx context.Context, a *answer) {
 }
 
 // step sends a step to its host's agent.
-func (t *teller) step(ctx context.Context, s schemas.Step, sealed []byte) {
-	if s.Params.WantsPayload {
-		s.Params.Payload = sealed
-		if sealed == nil {
-			var err error
-			s.Params.Payload, err = t.engine.cfg.Store.Payload(ctx, s.Operation)
-			if errors.Is(err, storage.ErrNotFound) {
-				return // delivered and ended before: the step is a late repetition
-			}
-			if err != nil {
-				t.later(ctx, s)
-				return
-			}
+func (t *teller) step(ctx context.Context, s schemas.Step) {
+	if s.Params.WantsPayload && s.Params.Payload == nil {
+		var err error
+		s.Params.Payload, err = t.engine.cfg.Store.Payload(ctx, s.Operation)
+		if errors.Is(err, storage.ErrNotFound) {
+			return // delivered and ended before: the step is a late repetition
+		}
+		if err != nil {
+			t.later(ctx, s)
+			return
 		}
 	}
 	body, err := json.Marshal(s)
@@ -148,7 +135,7 @@ func (t *teller) later(ctx context.Context, s schemas.Step) {
 	}
 	time.AfterFunc(tellRetry, func() {
 		if ctx.Err() == nil {
-			t.step(ctx, s, s.Params.Payload)
+			t.step(ctx, s)
 		}
 	})
 }

@@ -56,7 +56,7 @@ func (s *shard) start(ctx actor.Context, i item) {
 		s.lease(ctx, kind)
 		return
 	}
-	s.recall(ctx, c, i.arrived != nil && i.arrived.delivery.Redelivered)
+	s.recall(ctx, c, i.arrived != nil && (i.arrived.again || i.arrived.delivery.Redelivered))
 }
 
 // newKind is the kind of object that an action makes, "" for none.
@@ -313,19 +313,16 @@ func (s *shard) defect(ctx actor.Context, d *decided) {
 		s.defects[d.ref]++
 	}
 	s.restarting = true
-	if s.flights == 0 {
-		s.restarting = false
-		s.reset(ctx, nil)
-	}
+	s.restart(ctx)
 }
 
 // end hands the turn's unit to the committer and tells shards of this node at once what it asks and answers.
 func (s *shard) end(ctx actor.Context) {
 	t := s.turn
 	s.turn = nil
+	u := t.unit
 	s.answerLater(t)
 	s.keep(ctx, t)
-	u := t.unit
 	if u.empty() {
 		if u.arrived != nil {
 			s.ack(u.arrived.delivery.Tag)
@@ -333,8 +330,11 @@ func (s *shard) end(ctx actor.Context) {
 		s.next(ctx)
 		return
 	}
+	if !s.engine.committer.submit(u) {
+		s.running = false // earlier units were given up: the word to begin anew is on its way
+		return
+	}
 	s.flights++
-	s.engine.committer.submit(u)
 	for _, l := range u.letters {
 		s.engine.send(l.To, &letter{message: l.Message, from: u})
 	}
@@ -360,6 +360,7 @@ func (s *shard) answerLater(t *turn) {
 	o.waiters = append(o.waiters, replyTo(t.item.arrived, t.admit.Command))
 	if o.row.ReplyTo == "" {
 		o.row.ReplyTo = string(t.item.arrived.delivery.ReplyTo)
+		s.saveOperation(t, o) // whoever claims the shard next can answer
 	}
 }
 

@@ -79,16 +79,16 @@ func (s *shard) merge(d *decided) {
 	u.rows.Events = append(u.rows.Events, d.events...)
 	u.rows.Reservations = append(u.rows.Reservations, e.Reservations...)
 	u.rows.Addresses = append(u.rows.Addresses, e.Addresses...)
-	u.steps = append(u.steps, e.Steps...)
 	u.letters = append(u.letters, e.Letters...)
 	u.asks = append(u.asks, e.Ask...)
 	u.rows.Answered = append(u.rows.Answered, e.Answered...)
-	for _, p := range e.Payloads {
-		u.rows.Payloads = append(u.rows.Payloads, s.payload(p))
-	}
 	for _, op := range e.Open {
 		s.openOperation(t, op)
 	}
+	for _, p := range e.Payloads {
+		u.rows.Payloads = append(u.rows.Payloads, s.payload(p))
+	}
+	s.addSteps(u, e.Steps)
 	for _, p := range e.Progress {
 		s.progress(t, p)
 	}
@@ -102,7 +102,7 @@ func (s *shard) merge(d *decided) {
 		s.use(u, kind)
 	}
 	if d.ref != (schemas.Ref{}) {
-		s.pendingWake(t, d)
+		s.pendingWake(d)
 	}
 }
 
@@ -116,7 +116,21 @@ func (u *unit) addSnapshot(d *decided) {
 	u.rows.Snapshots = append(u.rows.Snapshots, *d.snapshot)
 }
 
+// addSteps gives steps the sealed payload that is at hand; the teller reads it for the others.
+func (s *shard) addSteps(u *unit, steps []schemas.Step) {
+	for _, step := range steps {
+		if o := s.ops[step.Operation]; o != nil && step.Params.WantsPayload {
+			step.Params.Payload = o.payload
+		}
+		u.steps = append(u.steps, step)
+	}
+}
+
+// payload is the row of a payload that is kept or dropped.
 func (s *shard) payload(p core.Payload) storage.PayloadRow {
+	if o := s.ops[p.Operation]; o != nil {
+		o.payload = p.Sealed
+	}
 	row := storage.PayloadRow{Operation: p.Operation, Sealed: p.Sealed}
 	if s.turn.admit != nil {
 		row.Account = s.turn.admit.Command.Account
@@ -230,7 +244,7 @@ func (s *shard) answersItem(t *turn, a schemas.Answer) bool {
 }
 
 // pendingWake remembers when the actor wants to be woken; it is set when the turn ends.
-func (s *shard) pendingWake(t *turn, d *decided) {
+func (s *shard) pendingWake(d *decided) {
 	if c := s.children[d.ref]; c != nil {
 		c.wakeAt = d.wakeAt
 	}

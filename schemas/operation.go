@@ -17,7 +17,8 @@ const (
 	ServerResizeRevert  Action = "server.resize_revert"
 	ServerImage         Action = "server.image"
 	ImageDelete         Action = "image.delete"
-	// The four below are the operator's: no v1.0 request makes them.
+
+	// ServerSuspend and the three below are the operator's: no v1.0 request makes them.
 	ServerSuspend  Action = "server.suspend"
 	ServerResume   Action = "server.resume"
 	ServerRescue   Action = "server.rescue"

@@ -54,6 +54,10 @@ type Placement struct {
 	Host    HostID    `json:"host"`
 	Copy    int       `json:"copy"` // 0: not placed
 	Flavor  FlavorID  `json:"flavor"`
+	// Gone: an operator vouches that the host is off for good; nothing is asked of it any more.
+	Gone bool `json:"gone,omitempty"`
+	// Change is the last news of the host that was taken: an older one comes late.
+	Change int64 `json:"change,omitempty"`
 }
 
 // Cursor is how far an operation has come.

@@ -31,6 +31,7 @@ const (
 	OnFailed     Trigger = "failed"      // a host answered that a step cannot be done
 	OnSilent     Trigger = "silent"      // a step's deadline passed without an answer
 	OnRestored   Trigger = "restored"    // the plan that undoes a resize is done
+	OnBroken     Trigger = "broken"      // a host answered that it cannot be undone
 	OnHostLost   Trigger = "host lost"   // the host is silent
 	OnHostBack   Trigger = "host back"   // the host speaks again
 	OnHostFenced Trigger = "host fenced" // an operator vouches that the host is off
@@ -80,6 +81,7 @@ var serverTable = []Transition{
 	{StatusResize, OnDone, StatusVerifyResize},
 	{StatusResize, OnFailed, StatusResize}, // the source is started again: restored follows
 	{StatusResize, OnRestored, StatusActive},
+	{StatusResize, OnBroken, StatusError},
 	{StatusResize, OnSilent, StatusError}, // the destination may be running: the source stays off
 
 	{StatusVerifyResize, OnRename, StatusVerifyResize},

@@ -23,7 +23,8 @@ const (
 	StatusError           Status = "ERROR"
 	StatusDeleted         Status = "DELETED"
 	StatusUnknown         Status = "UNKNOWN"
-	// The rest is in the contract's schema, but nothing emits it.
+
+	// StatusRestoring and the rest are in the contract's schema, but nothing emits them.
 	StatusRestoring     Status = "RESTORING"
 	StatusAddIP         Status = "ADD_IP"
 	StatusAddIPNoConfig Status = "ADD_IP_NO_CONFIG"

@@ -110,3 +110,6 @@ const (
 	FailureUnknown FailureReason = "unsupported" // the driver has no such power
 	FailureMissing FailureReason = "missing"     // the host knows no such server
 )
+
+// Passes tells whether another attempt may succeed where one failed for this reason.
+func (r FailureReason) Passes() bool { return r == FailureFault }

@@ -136,7 +136,6 @@ type Event struct {
 	Name      string // "server.resize"
 	Phase     Phase
 	Operation schemas.OperationID
-	Before    map[string]any
 	Error     *schemas.OperationError
 }
 

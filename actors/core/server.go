@@ -204,16 +204,6 @@ func (d *server) params(p schemas.Placement) schemas.StepParams {
 	}
 }
 
-// before keeps what an event says of the past.
-func before(pairs ...any) map[string]any {
-	m := make(map[string]any, len(pairs)/2)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		name, _ := pairs[i].(string)
-		m[name] = pairs[i+1]
-	}
-	return m
-}
-
 // newServer is the server that an admitted create begins with.
 func newServer(a *Admit, now time.Time) schemas.Server {
 	p := a.Command.Params

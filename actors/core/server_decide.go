@@ -77,6 +77,7 @@ func (d *server) refusedByCluster(why *schemas.Error) {
 		for _, cluster := range d.in.Rules.Clusters {
 			if cluster > c.Cluster {
 				d.edit().Cluster = cluster
+				d.Copies++ // a copy's number means one place in one cluster
 				d.e.Save = true
 				d.allocate(true, 0)
 				return

@@ -209,6 +209,13 @@ func (d *server) notice(n *schemas.HostNotice) {
 	if d.Status == schemas.StatusDeleted && n.State != schemas.HostFenced {
 		return
 	}
+	if n.Host == d.Home.Host {
+		if n.Change < d.Home.Change {
+			return
+		}
+		d.Home.Change = n.Change
+		d.e.Save = true
+	}
 	switch n.State {
 	case schemas.HostLost:
 		if _, err := next(&d.Server, schemas.OnHostLost); err == nil && d.Home.Host == n.Host {

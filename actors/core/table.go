@@ -1,6 +1,10 @@
 package core
 
-import "github.com/ozonecloud/ozone/schemas"
+import (
+	"slices"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
 
 // edgeKey is one cell of the state table.
 type edgeKey struct {
@@ -102,16 +106,7 @@ var overlayText = map[schemas.Overlay]string{
 }
 
 func covers(r schemas.Refusal, in schemas.Status, on schemas.Trigger) bool {
-	return (len(r.In) == 0 || contains(r.In, in)) && contains(r.On, on)
-}
-
-func contains[T comparable](list []T, x T) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
+	return (len(r.In) == 0 || slices.Contains(r.In, in)) && slices.Contains(r.On, on)
 }
 
 // refusal is the fault of one cell of the matrix. A cell that neither table has is a plain conflict.
