@@ -218,6 +218,10 @@ func TestRepeatedStepIsDoneOnce(t *testing.T) {
 		if n := r.done.Load(); n != 4 {
 			r.Errorf("%d messages done, want 4", n)
 		}
+		// The resumed step fences its elders though it ran nothing.
+		if o := r.ask(step("zombie", schemas.StepStop, 7, 1, 9)); reason(o) != schemas.FailureFenced {
+			r.Errorf("step of epoch 1 after a resume at epoch 2: %+v, want fenced", o)
+		}
 	})
 }
 
