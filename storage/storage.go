@@ -115,7 +115,7 @@ type Committer interface {
 	Commit(ctx context.Context, b Batch) error
 }
 
-// Batch is one group commit.
+// Batch is one group commit. Its bytes must not be changed any more once it was handed over.
 type Batch struct {
 	Committer string // of this process run
 	Number    int64  // 1, 2, 3 ... without gaps
@@ -131,8 +131,8 @@ type Unit struct {
 	Operations   []OperationRow              // inserted or replaced
 	Keys         []Key                       // inserted
 	Events       []EventRow                  // inserted
-	Outbox       []OutboxRow                 // inserted
-	Answered     []string                    // ids of outbox rows that are done
+	Outbox       []OutboxRow                 // inserted, or replaced by ID
+	Answered     []string                    // ids of outbox rows of Shard that are done
 	Reservations []schemas.Reservation       // by (server, copy): replaced; Released keeps a tombstone
 	Addresses    []schemas.Address           // by IP: replaced
 	Payloads     []PayloadRow                // inserted; nil Sealed deletes
@@ -300,4 +300,11 @@ type Report struct {
 type Violation struct {
 	Law  string
 	What string
+}
+
+// Sweeper is what a store has beside Store when it forgets old rows itself.
+type Sweeper interface {
+	// Sweep deletes, in small transactions, what is older at now than its retention, and returns how many
+	// rows went: events 14 days, ended operations and deleted servers 30 days, expired keys and tokens.
+	Sweep(ctx context.Context, now time.Time) (int64, error)
 }

@@ -1,0 +1,210 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+const (
+	selectCommitter = `SELECT n FROM committer WHERE id = $1`
+	putCommitter    = `INSERT INTO committer (id, n, updated) VALUES ($1, $2, $3)
+		ON CONFLICT (id) DO UPDATE SET n = excluded.n, updated = excluded.updated`
+	selectEpochs = `SELECT id, epoch FROM shard`
+)
+
+// commitStatements lists what a commit runs: prepared once, since the writing handle has one connection.
+func (s *Store) commitStatements() []string {
+	texts := []string{selectCommitter, putCommitter, selectEpochs, selectReserved, addHostLoad}
+	for _, w := range allWrites() {
+		texts = append(texts, s.dialect.Statement(w))
+	}
+	return texts
+}
+
+// errHadCommitted: the batch is in the store already.
+var errHadCommitted = errors.New("the batch had been committed")
+
+// Commit writes all units in order in one transaction, or nothing.
+func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
+	if err := s.gate.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	p, err := newPlan(&b)
+	if err != nil {
+		return err
+	}
+	changes, err := p.changes(micros(s.now()))
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// A context that can end costs a goroutine a statement, and here every statement is short.
+	err = s.commit(context.WithoutCancel(ctx), &b, p, changes)
+	if errors.Is(err, errHadCommitted) {
+		return nil
+	}
+	return s.fail("commit", err)
+}
+
+func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes []change) error {
+	s.order.Lock()
+	defer s.order.Unlock()
+	tx, err := s.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := s.writeBatch(ctx, tx, b, p, changes); err != nil {
+		_ = tx.Rollback() // the first error counts; the database may have rolled back by itself
+		if errors.Is(err, errOverCapacity) {
+			return s.blameOverCapacity(ctx, b, p, err)
+		}
+		return err
+	}
+	objects := p.objects()
+	s.cache.leave(objects)
+	err = tx.Commit()
+	s.cache.enter(objects, err == nil)
+	if err != nil {
+		return err
+	}
+	s.wrote(size(changes))
+	return nil
+}
+
+func (s *Store) writeBatch(ctx context.Context, tx *sqlx.Tx, b *storage.Batch, p *plan, changes []change) error {
+	if err := s.advance(ctx, tx, b); err != nil {
+		return err
+	}
+	if err := s.fence(ctx, tx, b); err != nil {
+		return err
+	}
+	loads, err := s.hostLoads(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	for i := range changes {
+		if err := s.put(ctx, tx, &changes[i]); err != nil {
+			return err
+		}
+	}
+	return s.addLoads(ctx, tx, loads)
+}
+
+// advance moves the committer from the number before the batch's to the batch's.
+func (s *Store) advance(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
+	var n int64
+	err := s.prepared(ctx, tx, selectCommitter).GetContext(ctx, &n, b.Committer)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	switch n {
+	case b.Number - 1:
+	case b.Number:
+		return errHadCommitted
+	default:
+		return storage.ErrWentBack
+	}
+	_, err = s.prepared(ctx, tx, putCommitter).ExecContext(ctx, b.Committer, b.Number, micros(s.now()))
+	return err
+}
+
+// fence refuses the batch when a shard was claimed since. It is two statements: in one, the comparison
+// could use a state from before the wait for the lock.
+func (s *Store) fence(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
+	var shards []schemas.Shard
+	for i := range b.Units {
+		shards = append(shards, b.Units[i].Shard)
+	}
+	slices.Sort(shards)
+	shards = slices.Compact(shards)
+	if err := s.dialect.Lock(ctx, tx, shards, false); err != nil {
+		return err
+	}
+	epochs, err := s.epochs(ctx, tx)
+	if err != nil {
+		return err
+	}
+	var fenced []schemas.Shard
+	for i := range b.Units {
+		u := &b.Units[i]
+		if epoch, ok := epochs[u.Shard]; !ok || epoch != u.Epoch {
+			fenced = append(fenced, u.Shard)
+		}
+	}
+	if fenced == nil {
+		return nil
+	}
+	slices.Sort(fenced)
+	return &storage.FencedError{Shards: slices.Compact(fenced)}
+}
+
+func (s *Store) epochs(ctx context.Context, tx *sqlx.Tx) (map[schemas.Shard]schemas.Epoch, error) {
+	rows, err := s.prepared(ctx, tx, selectEpochs).QueryContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what matters
+	epochs := make(map[schemas.Shard]schemas.Epoch, schemas.Shards)
+	for rows.Next() {
+		var shard schemas.Shard
+		var epoch schemas.Epoch
+		if err := rows.Scan(&shard, &epoch); err != nil {
+			return nil, err
+		}
+		epochs[shard] = epoch
+	}
+	return epochs, rows.Err()
+}
+
+// put writes a change; data that cannot be stored is the fault of the unit that wanted it.
+func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change) error {
+	if len(c.rows) == 0 {
+		return nil
+	}
+	err := s.dialect.Put(ctx, s.prepared(ctx, tx, s.dialect.Statement(c.write)), c.write, c.rows)
+	if at, ok := errors.AsType[*RowError](err); ok {
+		return &storage.BadUnitError{Unit: c.rows[at.Row].Unit, Err: fmt.Errorf("write %s: %w", c.write.Table, at.Err)}
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", c.write.Table, err)
+	}
+	return nil
+}
+
+// prepared is a statement of commitStatements inside tx.
+func (s *Store) prepared(ctx context.Context, tx *sqlx.Tx, text string) *sqlx.Stmt {
+	return tx.StmtxContext(ctx, s.writes[text])
+}
+
+// size is about how many bytes changes write.
+func size(changes []change) int {
+	total := 0
+	for i := range changes {
+		for _, row := range changes[i].rows {
+			total += rowBytes
+			for _, v := range row.Values {
+				switch v := v.(type) {
+				case string:
+					total += len(v)
+				case []byte:
+					total += len(v)
+				}
+			}
+		}
+	}
+	return total
+}
+
+// rowBytes is about what a row costs beside its texts.
+const rowBytes = 100

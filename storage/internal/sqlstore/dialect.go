@@ -1,0 +1,73 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// Dialect is what the databases do not share.
+type Dialect interface {
+	// Statement is the text that Put runs for w. It is prepared once.
+	Statement(w *Write) string
+	// Put writes rows with the prepared Statement of w. When one row is at fault, and would be again,
+	// the error is a *RowError; the transaction is of no use then.
+	Put(ctx context.Context, stmt *sqlx.Stmt, w *Write, rows []Row) error
+	// Lock keeps claims of shards (exclusive) and commits to them (shared) apart until tx ends.
+	Lock(ctx context.Context, tx *sqlx.Tx, shards []schemas.Shard, exclusive bool) error
+	// Snapshot is how a transaction begins that reads one state of the store.
+	Snapshot() *sql.TxOptions
+	// IsData tells whether err is the fault of the data that was written.
+	IsData(err error) bool
+	// Explain adds to an error of the database what its operator can do about it.
+	Explain(err error) error
+}
+
+// Type is how a column is passed to the database.
+type Type int
+
+// The types of columns.
+const (
+	Int Type = iota
+	Text
+	Bytes
+)
+
+// Column is one column that a Write fills.
+type Column struct {
+	Name string
+	Type Type
+}
+
+// Write is a statement that writes many rows of one table: an insert, or a delete by all its columns.
+type Write struct {
+	Table   string
+	Columns []Column
+	Delete  bool
+	// Conflict is what an insert does when the row is there: "" makes that an error.
+	Conflict string
+	// Refused is the reason when Conflict leaves a row as it was; "" when that is no error.
+	Refused string
+}
+
+// Row is one row of a Write and the unit of the batch that wants it.
+type Row struct {
+	Unit   int
+	Values []any // int64, string, []byte or nil
+}
+
+// RowError says which row of a Put cannot be written.
+type RowError struct {
+	Row int
+	Err error
+}
+
+// Error names the row and the reason.
+func (e *RowError) Error() string { return fmt.Sprintf("row %d: %v", e.Row, e.Err) }
+
+// Unwrap is the reason.
+func (e *RowError) Unwrap() error { return e.Err }

@@ -1,0 +1,136 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// Base images belong to account 0 and to everybody.
+const (
+	selectServer = `SELECT id, account, name, rendered, updated FROM server
+		WHERE id = $1 AND account = $2 AND rendered IS NOT NULL`
+	selectImage = `SELECT id, account, name, rendered, updated FROM image
+		WHERE id = $1 AND account IN ($2, 0) AND rendered IS NOT NULL`
+	selectServers = `SELECT id, account, name, rendered, updated FROM server
+		WHERE account = $1 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
+	selectImages = `SELECT id, account, name, rendered, updated FROM image
+		WHERE account IN ($1, 0) AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
+	selectFlavors = `SELECT id, name, ram, disk, cpu_weight FROM flavor ORDER BY id`
+)
+
+type objectRow struct {
+	ID       int64  `db:"id"`
+	Account  int64  `db:"account"`
+	Name     string `db:"name"`
+	Rendered []byte `db:"rendered"`
+	Updated  int64  `db:"updated"`
+}
+
+func (r *objectRow) object() storage.Object {
+	return storage.Object{ID: r.ID, Name: r.Name, Rendered: r.Rendered, Updated: instant(r.Updated)}
+}
+
+// Object is one row of kind (server, image) that is shown, or ErrNotFound.
+func (s *Store) Object(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, id int64) (storage.Object, error) {
+	one, _, err := objectQueries(kind)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	return reading(s, "read object", func() (storage.Object, error) {
+		ref := schemas.Ref{Kind: kind, ID: id}
+		o, ok, ticket := s.cache.get(ref)
+		if ok {
+			return o.shownTo(kind, account)
+		}
+		row, err := get[objectRow](ctx, s, one, id, int64(account))
+		if err != nil {
+			return storage.Object{}, err
+		}
+		s.cache.fill(ref, cachedObject{schemas.AccountID(row.Account), row.object()}, ticket)
+		return row.object(), nil
+	})
+}
+
+// shownTo is the rule of the queries above, for a copy.
+func (o *cachedObject) shownTo(kind schemas.ActorKind, account schemas.AccountID) (storage.Object, error) {
+	if o.account == account || o.account == 0 && kind == schemas.ActorImage {
+		return o.object, nil
+	}
+	return storage.Object{}, storage.ErrNotFound
+}
+
+// Objects lists the shown rows of kind by ascending id.
+func (s *Store) Objects(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, offset, limit int) ([]storage.Object, error) {
+	_, many, err := objectQueries(kind)
+	if err != nil {
+		return nil, err
+	}
+	return reading(s, "list objects", func() ([]storage.Object, error) {
+		rows, err := list[objectRow](ctx, s, many, int64(account), max(limit, 1), max(offset, 0))
+		if err != nil {
+			return nil, err
+		}
+		objects := make([]storage.Object, len(rows))
+		for i := range rows {
+			objects[i] = rows[i].object()
+		}
+		return objects, nil
+	})
+}
+
+func objectQueries(kind schemas.ActorKind) (one, many string, err error) {
+	switch kind {
+	case schemas.ActorServer:
+		return selectServer, selectServers, nil
+	case schemas.ActorImage:
+		return selectImage, selectImages, nil
+	default:
+		return "", "", fmt.Errorf("read object: kind %q is not shown", kind)
+	}
+}
+
+// objects is what a batch changes of the objects that tenants read.
+func (p *plan) objects() []objectChange {
+	var out []objectChange
+	for i := range p.snapshots.items {
+		it := &p.snapshots.items[i]
+		snap := &it.value
+		if snap.Ref.Kind != schemas.ActorServer && snap.Ref.Kind != schemas.ActorImage {
+			continue
+		}
+		c := objectChange{ref: snap.Ref}
+		if !it.gone && snap.Rendered != nil {
+			c.shown = &cachedObject{snap.Account, storage.Object{
+				ID: snap.Ref.ID, Name: snap.Name, Rendered: snap.Rendered, Updated: instant(micros(snap.Updated)),
+			}}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+type flavorRow struct {
+	ID        int64  `db:"id"`
+	Name      string `db:"name"`
+	RAM       int64  `db:"ram"`
+	Disk      int64  `db:"disk"`
+	CPUWeight int64  `db:"cpu_weight"`
+}
+
+// Flavors lists every flavor by ascending id.
+func (s *Store) Flavors(ctx context.Context) ([]schemas.Flavor, error) {
+	return reading(s, "list flavors", func() ([]schemas.Flavor, error) {
+		rows, err := list[flavorRow](ctx, s, selectFlavors)
+		if err != nil {
+			return nil, err
+		}
+		flavors := make([]schemas.Flavor, len(rows))
+		for i, r := range rows {
+			flavors[i] = schemas.Flavor{ID: schemas.FlavorID(r.ID), Name: r.Name, RAMMiB: r.RAM, DiskGB: r.Disk, CPUWeight: r.CPUWeight}
+		}
+		return flavors, nil
+	})
+}

@@ -1,0 +1,307 @@
+package sqlstore
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// plan is what is left of a batch when later units have overridden earlier ones.
+type plan struct {
+	snapshots    latest[schemas.Ref, storage.Snapshot]
+	reservations latest[copyKey, schemas.Reservation]
+	addresses    latest[string, schemas.Address]
+	operations   latest[schemas.OperationID, storage.OperationRow]
+	outbox       latest[outboxKey, storage.OutboxRow]
+	payloads     latest[schemas.OperationID, storage.PayloadRow]
+	ids          latest[idKey, nextID]
+	keys         latest[hashKey, storage.Key]
+	events       []item[storage.EventRow] // in the order of the units
+}
+
+type (
+	copyKey struct {
+		server schemas.ServerID
+		copy   int
+	}
+	outboxKey struct {
+		shard schemas.Shard
+		id    string
+	}
+	idKey struct {
+		shard schemas.Shard
+		kind  schemas.ActorKind
+	}
+	hashKey struct {
+		account schemas.AccountID
+		hash    string
+	}
+	nextID struct {
+		idKey
+		next int64
+	}
+)
+
+// item is a row and the last unit that had a say in it.
+type item[V any] struct {
+	unit  int
+	fresh bool // the row is not in the store yet: a unit of this batch makes it
+	gone  bool // the row goes away
+	value V
+}
+
+// latest keeps the last row of each key.
+type latest[K comparable, V any] struct {
+	at    map[K]int
+	items []item[V]
+}
+
+func (l *latest[K, V]) put(k K, it item[V]) {
+	if i, ok := l.at[k]; ok {
+		it.fresh = l.items[i].fresh
+		l.items[i] = it
+		return
+	}
+	if l.at == nil {
+		l.at = make(map[K]int, 64)
+	}
+	l.at[k] = len(l.items)
+	l.items = append(l.items, it)
+}
+
+// has tells whether the batch has a row for k that stays.
+func (l *latest[K, V]) has(k K) bool {
+	i, ok := l.at[k]
+	return ok && !l.items[i].gone
+}
+
+// sorted is the rows by key: two committers that write the same rows take their locks in one order.
+func (l *latest[K, V]) sorted(order func(a, b *V) int) []item[V] {
+	slices.SortStableFunc(l.items, func(a, b item[V]) int { return order(&a.value, &b.value) })
+	l.at = nil // the indexes are wrong from here on
+	return l.items
+}
+
+// newPlan merges the units of a batch; a unit that no store could hold is a *storage.BadUnitError.
+func newPlan(b *storage.Batch) (*plan, error) {
+	p := new(plan)
+	for i := range b.Units {
+		u := &b.Units[i]
+		if err := checkText(u); err != nil {
+			return nil, &storage.BadUnitError{Unit: i, Err: err}
+		}
+		if err := p.add(i, u); err != nil {
+			return nil, &storage.BadUnitError{Unit: i, Err: err}
+		}
+	}
+	return p, nil
+}
+
+func (p *plan) add(i int, u *storage.Unit) error {
+	for _, s := range u.Snapshots {
+		if snapshotTable[s.Ref.Kind] == "" {
+			return fmt.Errorf("snapshot %s: no such kind", s.Ref)
+		}
+		p.snapshots.put(s.Ref, item[storage.Snapshot]{unit: i, fresh: s.Version == 1, gone: s.Remove, value: s})
+	}
+	for _, r := range u.Reservations {
+		p.reservations.put(copyKey{r.Server, r.Copy}, item[schemas.Reservation]{unit: i, value: r})
+	}
+	for _, a := range u.Addresses {
+		p.addresses.put(a.IP, item[schemas.Address]{unit: i, value: a})
+	}
+	for _, o := range u.Operations {
+		p.operations.put(o.ID, item[storage.OperationRow]{unit: i, value: o})
+	}
+	for _, k := range u.Keys {
+		key := hashKey{k.Account, string(k.Hash)}
+		if p.keys.has(key) {
+			return fmt.Errorf("idempotency key: %s", putKey.Refused)
+		}
+		p.keys.put(key, item[storage.Key]{unit: i, value: k})
+	}
+	for _, e := range u.Events {
+		p.events = append(p.events, item[storage.EventRow]{unit: i, value: e})
+	}
+	for kind, next := range u.NextIDs {
+		key := idKey{u.Shard, kind}
+		p.ids.put(key, item[nextID]{unit: i, value: nextID{key, next}})
+	}
+	return p.addQueued(i, u)
+}
+
+// addQueued merges the rows that are there only between two units.
+func (p *plan) addQueued(i int, u *storage.Unit) error {
+	for _, o := range u.Outbox {
+		p.outbox.put(outboxKey{o.Shard, o.ID}, item[storage.OutboxRow]{unit: i, value: o})
+	}
+	for _, id := range u.Answered {
+		row := storage.OutboxRow{ID: id, Shard: u.Shard}
+		p.outbox.put(outboxKey{u.Shard, id}, item[storage.OutboxRow]{unit: i, gone: true, value: row})
+	}
+	for _, l := range u.Payloads {
+		if l.Sealed != nil && p.payloads.has(l.Operation) {
+			return fmt.Errorf("payload of %s is there twice", l.Operation)
+		}
+		gone := l.Sealed == nil
+		p.payloads.put(l.Operation, item[storage.PayloadRow]{unit: i, fresh: !gone, gone: gone, value: l})
+	}
+	return nil
+}
+
+// change is rows for one Write.
+type change struct {
+	write *Write
+	rows  []Row
+}
+
+func (c *change) add(unit int, values ...any) { c.rows = append(c.rows, Row{unit, values}) }
+
+// changes is everything a commit writes but the sums of the hosts, at the time now.
+func (p *plan) changes(now int64) ([]change, error) {
+	out, err := p.snapshotChanges()
+	if err != nil {
+		return nil, err
+	}
+	operations, err := p.operationChanges()
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, p.reservationChanges(now), p.addressChanges(), operations, p.keyChanges(now), p.eventChanges())
+	out = append(out, p.outboxChanges()...)
+	out = append(out, p.payloadChanges()...)
+	return append(out, p.idChanges()), nil
+}
+
+func (p *plan) snapshotChanges() ([]change, error) {
+	puts, removes := map[schemas.ActorKind]*change{}, map[schemas.ActorKind]*change{}
+	var out []change
+	capacities := change{write: putHostCapacity}
+	for _, it := range p.snapshots.sorted(func(a, b *storage.Snapshot) int { return cmp.Compare(a.Ref.ID, b.Ref.ID) }) {
+		s := &it.value
+		switch {
+		case !it.gone:
+			changeOf(puts, putSnapshot, s.Ref.Kind).add(it.unit, snapshotValues(s)...)
+		case !it.fresh:
+			changeOf(removes, removeSnapshot, s.Ref.Kind).add(it.unit, s.Ref.ID)
+		}
+		if s.Ref.Kind == schemas.ActorHost && !it.gone {
+			var h schemas.Host
+			if err := json.Unmarshal(s.State, &h); err != nil {
+				return nil, &storage.BadUnitError{Unit: it.unit, Err: fmt.Errorf("state of %s: %w", s.Ref, err)}
+			}
+			capacities.add(it.unit, s.Ref.ID, h.RAMMiB, h.DiskGB, int64(0), int64(0))
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(snapshotTable)) {
+		for _, c := range []*change{puts[kind], removes[kind]} {
+			if c != nil {
+				out = append(out, *c)
+			}
+		}
+	}
+	return append(out, capacities), nil
+}
+
+func changeOf(in map[schemas.ActorKind]*change, writes map[schemas.ActorKind]*Write, kind schemas.ActorKind) *change {
+	c := in[kind]
+	if c == nil {
+		c = &change{write: writes[kind]}
+		in[kind] = c
+	}
+	return c
+}
+
+func (p *plan) reservationChanges(now int64) change {
+	c := change{write: putReservation}
+	for _, it := range p.reservations.sorted(compareReservations) {
+		r := &it.value
+		c.add(it.unit, int64(r.Server), int64(r.Copy), int64(r.Cluster), int64(r.Host), int64(r.Account),
+			string(r.Operation), r.RAMMiB, r.DiskGB, flag(r.Released), now)
+	}
+	return c
+}
+
+func compareReservations(a, b *schemas.Reservation) int {
+	return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Copy, b.Copy))
+}
+
+func (p *plan) addressChanges() change {
+	c := change{write: putAddress}
+	for _, it := range p.addresses.sorted(func(a, b *schemas.Address) int { return strings.Compare(a.IP, b.IP) }) {
+		a := &it.value
+		c.add(it.unit, a.IP, int64(a.Cluster), flag(a.Public), int64(a.Server), micros(a.FreeAt))
+	}
+	return c
+}
+
+func (p *plan) keyChanges(now int64) change {
+	c := change{write: putKey}
+	byKey := func(a, b *storage.Key) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), slices.Compare(a.Hash, b.Hash))
+	}
+	for _, it := range p.keys.sorted(byKey) {
+		k := &it.value
+		c.add(it.unit, int64(k.Account), k.Hash, string(k.Operation), k.Digest, now, micros(k.Expires))
+	}
+	return c
+}
+
+func (p *plan) eventChanges() change {
+	c := change{write: putEvent}
+	for i := range p.events {
+		e := &p.events[i].value
+		c.add(p.events[i].unit, string(e.Ref.Kind), e.Ref.ID, e.Sequence, int64(e.Account), int64(e.Shard),
+			e.Type, micros(e.Time), string(e.Body))
+	}
+	return c
+}
+
+func (p *plan) outboxChanges() []change {
+	put, remove := change{write: putOutbox}, change{write: removeOutbox}
+	byKey := func(a, b *storage.OutboxRow) int {
+		return cmp.Or(cmp.Compare(a.Shard, b.Shard), strings.Compare(a.ID, b.ID))
+	}
+	for _, it := range p.outbox.sorted(byKey) {
+		o := &it.value
+		if it.gone { // also when this batch asked it: it may be the repetition of an earlier one
+			remove.add(it.unit, int64(o.Shard), o.ID)
+			continue
+		}
+		put.add(it.unit, int64(o.Shard), o.ID, int64(o.To), string(o.Type), micros(o.Created), string(o.Body))
+	}
+	return []change{put, remove}
+}
+
+func (p *plan) payloadChanges() []change {
+	put, remove := change{write: putPayload}, change{write: removePayload}
+	byKey := func(a, b *storage.PayloadRow) int { return cmp.Compare(a.Operation, b.Operation) }
+	for _, it := range p.payloads.sorted(byKey) {
+		l := &it.value
+		switch {
+		case !it.gone:
+			put.add(it.unit, string(l.Operation), int64(l.Account), l.Sealed)
+		case !it.fresh:
+			remove.add(it.unit, string(l.Operation))
+		}
+	}
+	return []change{put, remove}
+}
+
+func (p *plan) idChanges() change {
+	c := change{write: putIDs}
+	byKey := func(a, b *nextID) int {
+		return cmp.Or(cmp.Compare(a.shard, b.shard), cmp.Compare(a.kind, b.kind))
+	}
+	for _, it := range p.ids.sorted(byKey) {
+		n := &it.value
+		c.add(it.unit, int64(n.shard), string(n.kind), n.next, n.next)
+	}
+	return c
+}

@@ -1,0 +1,226 @@
+// Package sqlstore is storage.Store over the SQL that SQLite and Postgres share.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// Config is what a Store is made of.
+type Config struct {
+	// Write is the handle of every transaction that writes, Read of all others; Close closes both.
+	Write, Read *sqlx.DB
+	Dialect     Dialect
+	// Now is the store's clock.
+	Now func() time.Time
+	// CachedObjects bounds the copies that Object answers from; 0: none, as it must be when another process writes too.
+	CachedObjects int
+	// Wrote is told how many bytes each commit wrote, about; nil: nobody is.
+	Wrote func(bytes int)
+}
+
+// Store is storage.Store; the packages that open a database embed it.
+type Store struct {
+	write, read *sqlx.DB
+	dialect     Dialect
+	now         func() time.Time
+	wrote       func(bytes int)
+	cache       *objectCache
+	writes      map[string]*sqlx.Stmt // prepared on write, by text; not changed after New
+	reads       statements
+	gate        gate
+	// order is held from the begin of a transaction that changes snapshots until the cache has them.
+	order sync.Mutex
+}
+
+// New makes a Store over databases that have the schema.
+func New(ctx context.Context, c Config) (*Store, error) {
+	if c.Now == nil {
+		return nil, errors.New("open store: no clock")
+	}
+	if c.Wrote == nil {
+		c.Wrote = func(int) {}
+	}
+	s := &Store{
+		write: c.Write, read: c.Read, dialect: c.Dialect, now: c.Now, wrote: c.Wrote,
+		cache: newObjectCache(c.CachedObjects), writes: map[string]*sqlx.Stmt{},
+		reads: statements{db: c.Read, byText: map[string]*sqlx.Stmt{}},
+	}
+	for _, text := range s.commitStatements() {
+		stmt, err := s.write.PreparexContext(ctx, text)
+		if err != nil {
+			return nil, fmt.Errorf("open store: prepare %q: %w", text, c.Dialect.Explain(err))
+		}
+		s.writes[text] = stmt
+	}
+	return s, nil
+}
+
+// Now is the store's clock: the cloud's time.
+func (s *Store) Now(context.Context) (time.Time, error) { return s.now(), nil }
+
+// Close returns when nothing is written any more. It may be called twice.
+func (s *Store) Close() error {
+	if !s.gate.close() {
+		return nil
+	}
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// fail is err as callers of Store get it: what they branch on unchanged, the rest with what was tried.
+func (s *Store) fail(doing string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return storage.ErrNotFound
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrClosed), errors.Is(err, storage.ErrWentBack):
+		return err
+	}
+	if _, ok := errors.AsType[*schemas.Error](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*storage.FencedError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*storage.BadUnitError](err); ok {
+		return err
+	}
+	return fmt.Errorf("%s: %w", doing, s.dialect.Explain(err))
+}
+
+// get reads one row, or sql.ErrNoRows.
+func get[T any](ctx context.Context, s *Store, query string, args ...any) (T, error) {
+	var row T
+	stmt, err := s.reads.get(ctx, query)
+	if err != nil {
+		return row, err
+	}
+	err = stmt.GetContext(ctx, &row, args...)
+	return row, err
+}
+
+// list reads many rows.
+func list[T any](ctx context.Context, s *Store, query string, args ...any) ([]T, error) {
+	stmt, err := s.reads.get(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	var rows []T
+	err = stmt.SelectContext(ctx, &rows, args...)
+	return rows, err
+}
+
+// reading runs fn, an exported method that reads, while the store is open.
+func reading[T any](s *Store, doing string, fn func() (T, error)) (T, error) {
+	if err := s.gate.enter(); err != nil {
+		var none T
+		return none, err
+	}
+	defer s.gate.leave()
+	got, err := fn()
+	return got, s.fail(doing, err)
+}
+
+// writing runs fn in a transaction of its own while the store is open.
+func (s *Store) writing(ctx context.Context, doing string, fn func(tx *sqlx.Tx) error) error {
+	if err := s.gate.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	tx, err := s.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return s.fail(doing, err)
+	}
+	if err := fn(tx); err != nil {
+		_ = tx.Rollback() // the first error counts; the database may have rolled back by itself
+		return s.fail(doing, err)
+	}
+	return s.fail(doing, tx.Commit())
+}
+
+// statements prepares each text once.
+type statements struct {
+	db     *sqlx.DB
+	mu     sync.RWMutex
+	byText map[string]*sqlx.Stmt // guarded by mu
+}
+
+func (c *statements) get(ctx context.Context, text string) (*sqlx.Stmt, error) {
+	c.mu.RLock()
+	stmt := c.byText[text]
+	c.mu.RUnlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if stmt := c.byText[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := c.db.PreparexContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	c.byText[text] = stmt
+	return stmt, nil
+}
+
+// gate lets calls in until it is closed, and closes when those inside have left.
+type gate struct {
+	mu     sync.RWMutex // held shared by every call inside
+	closed bool         // guarded by mu
+}
+
+func (g *gate) enter() error {
+	g.mu.RLock()
+	if g.closed {
+		g.mu.RUnlock()
+		return storage.ErrClosed
+	}
+	return nil
+}
+
+func (g *gate) leave() { g.mu.RUnlock() }
+
+// close tells whether it was this call that closed the gate.
+func (g *gate) close() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	was := g.closed
+	g.closed = true
+	return !was
+}
+
+// micros is t as it is stored; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// instant is the time that micros stored.
+func instant(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+// flag is b as it is stored.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

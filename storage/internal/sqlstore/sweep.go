@@ -1,0 +1,201 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// Retention: how long rows are kept that nothing needs any more. Source: DESIGN, "Data".
+const (
+	keepEvents     = 14 * 24 * time.Hour
+	keepOperations = 30 * 24 * time.Hour
+	keepServers    = 30 * 24 * time.Hour
+	keepCommitters = 30 * 24 * time.Hour
+	// keepTombstones outlives every repetition of a request that was cancelled.
+	keepTombstones = 24 * time.Hour
+)
+
+// sweepChunk is how many rows one transaction deletes: commits wait for it.
+const sweepChunk = 500
+
+// sweep is one kind of rows to forget: pick reads which, with the limit of time and the number of rows
+// as arguments, drop deletes one of them by what pick read.
+type sweep struct {
+	what       string
+	pick, drop string
+	keep       time.Duration
+}
+
+// Keys go before the operations that they stand for.
+var sweeps = []sweep{
+	{
+		"keys", `SELECT account AS a, hash AS b FROM idempotency WHERE expires <= $1 LIMIT $2`,
+		`DELETE FROM idempotency WHERE account = $1 AND hash = $2`, 0,
+	},
+	{
+		"tokens", `SELECT account AS a, hash AS b FROM token WHERE expires <= $1 LIMIT $2`,
+		`DELETE FROM token WHERE account = $1 AND hash = $2`, 0,
+	},
+	{
+		"tombstones", `SELECT server AS a, copy AS b FROM reservation WHERE released = 1 AND updated < $1 LIMIT $2`,
+		`DELETE FROM reservation WHERE server = $1 AND copy = $2`, keepTombstones,
+	},
+	{ // a running process may be idle, but it is the last one that committed
+		"committers", `SELECT n AS a, id AS b FROM committer WHERE updated < $1
+			AND updated < (SELECT max(updated) FROM committer) LIMIT $2`,
+		`DELETE FROM committer WHERE n = $1 AND id = $2`, keepCommitters,
+	},
+}
+
+const (
+	pickOperations = `SELECT id FROM operation WHERE unfinished = 0 AND updated < $1 AND id < $2 ORDER BY id LIMIT $3`
+	dropOperation  = `DELETE FROM operation WHERE id = $1`
+	pickServers    = `SELECT id FROM server WHERE status = 'DELETED' AND updated < $1 AND wake_at IS NULL
+		AND NOT EXISTS (SELECT 1 FROM reservation WHERE reservation.server = server.id AND reservation.released = 0)
+		LIMIT $2`
+	dropServer = `DELETE FROM server WHERE id = $1`
+	pickEvents = `SELECT position, time FROM event WHERE position < (SELECT max(position) FROM event)
+		ORDER BY position LIMIT $1`
+	dropEvents = `DELETE FROM event WHERE position <= $1`
+	markEvents = `UPDATE store SET events_swept = $1 WHERE events_swept < $1`
+)
+
+// Sweep deletes, in small transactions, what is older at now than its retention.
+func (s *Store) Sweep(ctx context.Context, now time.Time) (int64, error) {
+	var total int64
+	for _, w := range sweeps {
+		n, err := s.sweepPairs(ctx, w, now)
+		total += n
+		if err != nil {
+			return total, fmt.Errorf("sweep %s: %w", w.what, err)
+		}
+	}
+	for _, part := range []func(context.Context, time.Time) (int64, error){s.sweepOperations, s.sweepServers, s.sweepEvents} {
+		n, err := part(ctx, now)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// chunks picks and drops until pick finds less than a chunk. Picking reads beside the commits, only dropping stops them.
+func chunks[T any](s *Store, pick func() ([]T, error), drop func([]T) error) (int64, error) {
+	var total int64
+	for {
+		victims, err := reading(s, "sweep", pick)
+		if err != nil || len(victims) == 0 {
+			return total, err
+		}
+		if err := drop(victims); err != nil {
+			return total, err
+		}
+		total += int64(len(victims))
+		if len(victims) < sweepChunk {
+			return total, nil
+		}
+	}
+}
+
+type pairRow struct {
+	A int64 `db:"a"`
+	B any   `db:"b"`
+}
+
+func (s *Store) sweepPairs(ctx context.Context, w sweep, now time.Time) (int64, error) {
+	return chunks(s, func() ([]pairRow, error) {
+		return list[pairRow](ctx, s, w.pick, micros(now.Add(-w.keep)), sweepChunk)
+	}, func(rows []pairRow) error {
+		return s.writing(ctx, "sweep", func(tx *sqlx.Tx) error {
+			for _, r := range rows {
+				if _, err := tx.ExecContext(ctx, w.drop, r.A, r.B); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func (s *Store) sweepOperations(ctx context.Context, now time.Time) (int64, error) {
+	limit := now.Add(-keepOperations)
+	return chunks(s, func() ([]string, error) {
+		return list[string](ctx, s, pickOperations, micros(limit), firstOperationAt(limit), sweepChunk)
+	}, func(ids []string) error {
+		return s.writing(ctx, "sweep operations", func(tx *sqlx.Tx) error {
+			for _, id := range ids {
+				if _, err := tx.ExecContext(ctx, dropOperation, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// firstOperationAt is behind the id of every operation made before t, so that a sweep reads only old rows: ids are UUIDv7.
+func firstOperationAt(t time.Time) string {
+	ms := fmt.Sprintf("%012x", max(t.UnixMilli(), 0))
+	return ms[:8] + "-" + ms[8:] + "-"
+}
+
+func (s *Store) sweepServers(ctx context.Context, now time.Time) (int64, error) {
+	return chunks(s, func() ([]int64, error) {
+		return list[int64](ctx, s, pickServers, micros(now.Add(-keepServers)), sweepChunk)
+	}, func(ids []int64) error {
+		changes := make([]objectChange, len(ids))
+		for i, id := range ids {
+			changes[i].ref = schemas.ServerID(id).Ref()
+		}
+		s.order.Lock()
+		defer s.order.Unlock()
+		s.cache.leave(changes)
+		defer s.cache.enter(changes, false)
+		return s.writing(ctx, "sweep servers", func(tx *sqlx.Tx) error {
+			for _, id := range ids {
+				if _, err := tx.ExecContext(ctx, dropServer, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+type eventTimeRow struct {
+	Position int64 `db:"position"`
+	Time     int64 `db:"time"`
+}
+
+// sweepEvents deletes from the front of the log. The last event stays: the positions after it go on from it.
+func (s *Store) sweepEvents(ctx context.Context, now time.Time) (int64, error) {
+	limit := micros(now.Add(-keepEvents))
+	return chunks(s, func() ([]int64, error) {
+		rows, err := list[eventTimeRow](ctx, s, pickEvents, sweepChunk)
+		if err != nil {
+			return nil, err
+		}
+		var old []int64
+		for _, r := range rows {
+			if r.Time >= limit {
+				break
+			}
+			old = append(old, r.Position)
+		}
+		return old, nil
+	}, func(old []int64) error {
+		return s.writing(ctx, "sweep events", func(tx *sqlx.Tx) error {
+			if _, err := tx.ExecContext(ctx, markEvents, limit); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, dropEvents, old[len(old)-1])
+			return err
+		})
+	})
+}

@@ -1,0 +1,67 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+const (
+	selectUser = `SELECT users.name, users.account, users.generation, api_key.hash FROM users
+		JOIN api_key ON api_key.user_name = users.name WHERE users.name = $1`
+	putToken = `INSERT INTO token (hash, user_name, account, generation, expires) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (hash) DO NOTHING`
+	selectToken = `SELECT token.hash, token.user_name, token.account, token.generation, token.expires FROM token
+		JOIN users ON users.name = token.user_name AND users.generation = token.generation
+		WHERE token.hash = $1 AND token.expires > $2`
+)
+
+type userRow struct {
+	Name       string `db:"name"`
+	Account    int64  `db:"account"`
+	Generation int64  `db:"generation"`
+	Hash       []byte `db:"hash"`
+}
+
+// User finds a user by name with its live key's hash, or ErrNotFound.
+func (s *Store) User(ctx context.Context, name string) (storage.User, error) {
+	return reading(s, "read user", func() (storage.User, error) {
+		if !schemas.CleanText(name) {
+			return storage.User{}, storage.ErrNotFound
+		}
+		row, err := get[userRow](ctx, s, selectUser, name)
+		return storage.User{
+			Name: row.Name, Account: schemas.AccountID(row.Account), KeyHash: row.Hash, Generation: row.Generation,
+		}, err
+	})
+}
+
+// SaveToken stores a token.
+func (s *Store) SaveToken(ctx context.Context, t storage.Token) error {
+	return s.writing(ctx, "save token", func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, putToken, t.Hash, t.User, int64(t.Account), t.Generation, micros(t.Expires))
+		return err
+	})
+}
+
+type tokenRow struct {
+	Hash       []byte `db:"hash"`
+	User       string `db:"user_name"`
+	Account    int64  `db:"account"`
+	Generation int64  `db:"generation"`
+	Expires    int64  `db:"expires"`
+}
+
+// TokenByHash finds a token that is not expired and whose generation is the user's, or ErrNotFound.
+func (s *Store) TokenByHash(ctx context.Context, hash []byte) (storage.Token, error) {
+	return reading(s, "read token", func() (storage.Token, error) {
+		row, err := get[tokenRow](ctx, s, selectToken, hash, micros(s.now()))
+		return storage.Token{
+			Hash: row.Hash, User: row.User, Account: schemas.AccountID(row.Account), Generation: row.Generation,
+			Expires: instant(row.Expires),
+		}, err
+	})
+}

@@ -1,0 +1,31 @@
+package storage
+
+// The laws that an audit checks. Source: DESIGN, "Data"; PROMISES I1, I6, I7, I8.
+const (
+	// LawCapacity: what is reserved on a host is the sum of its live reservations, never above what it has.
+	LawCapacity = "host.capacity"
+	// LawQuota: an account uses what its servers hold, and nothing is pending once quiet.
+	LawQuota = "account.quota"
+	// LawAddresses: an address that a shown server has is held by it, and by nobody else.
+	LawAddresses = "address.owner"
+	// LawReservations: a live reservation is a copy that its server names, and the reverse.
+	LawReservations = "reservation.owner"
+	// LawEvents: the events of a source are numbered 1 to n.
+	LawEvents = "event.sequence"
+	// LawOutcome: an accepted operation has one terminal event once it has ended, and none before.
+	LawOutcome = "operation.outcome"
+	// LawKeys: an idempotency key stands for an operation that exists.
+	LawKeys = "key.operation"
+	// LawPayloads: a payload belongs to an operation that has not ended.
+	LawPayloads = "payload.operation"
+	// LawQuiet: once no operation is unfinished nothing is in a passing status.
+	LawQuiet = "quiet.status"
+)
+
+// Laws lists every law, in the order of a report.
+func Laws() []string {
+	return []string{
+		LawCapacity, LawQuota, LawAddresses, LawReservations, LawEvents,
+		LawOutcome, LawKeys, LawPayloads, LawQuiet,
+	}
+}

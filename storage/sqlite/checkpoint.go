@@ -1,0 +1,97 @@
+package sqlite
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jmoiron/sqlx"
+)
+
+const (
+	// checkpointBytes is about how much is committed between two checkpoints. Commits go on meanwhile.
+	checkpointBytes = 8 << 20
+	// maxLogPages is above how many pages of log (64 MiB) commits wait until the rest of it is copied, so that it begins anew.
+	maxLogPages = 16384
+)
+
+// checkpointer copies the write-ahead log into the database beside the commits: inside
+// a commit it would cost every thousandth of them tens of milliseconds.
+type checkpointer struct {
+	side  *sqlx.DB // its own connection
+	write *sqlx.DB // the writer's, for what must not run beside a commit
+	log   *slog.Logger
+
+	bytes atomic.Int64  // committed since the last checkpoint, about
+	due   chan struct{} // holds one: a checkpoint that is due twice is one
+	stop  context.CancelFunc
+	done  chan struct{} // closed when run has returned
+	once  sync.Once
+}
+
+func newCheckpointer(side, write *sqlx.DB, log *slog.Logger) *checkpointer {
+	ctx, stop := context.WithCancel(context.Background())
+	c := &checkpointer{side: side, write: write, log: log, due: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
+	go c.run(ctx) // ends with close
+	return c
+}
+
+// wrote counts what a commit has written.
+func (c *checkpointer) wrote(bytes int) {
+	if c.bytes.Add(int64(bytes)) < checkpointBytes {
+		return
+	}
+	c.bytes.Store(0)
+	select {
+	case c.due <- struct{}{}:
+	default:
+	}
+}
+
+// close returns when no checkpoint is under way. It may be called twice, and on nil.
+func (c *checkpointer) close() {
+	if c == nil {
+		return
+	}
+	c.once.Do(func() {
+		c.stop()
+		<-c.done
+		_ = c.side.Close() // it only copied; the log is still there
+	})
+}
+
+func (c *checkpointer) run(ctx context.Context) {
+	defer close(c.done)
+	for {
+		select {
+		case <-c.due:
+		case <-ctx.Done():
+			return
+		}
+		left, err := checkpoint(ctx, c.side)
+		if err == nil && left > maxLogPages {
+			_, err = checkpoint(ctx, c.write)
+		}
+		if err != nil && ctx.Err() == nil {
+			c.log.Warn("checkpoint failed; the write-ahead log grows until one succeeds", "error", err)
+		}
+	}
+}
+
+// checkpoint copies what no reader needs to stay. It returns how many pages the log has, or 0 when all are copied:
+// then the next commit begins the log anew.
+func checkpoint(ctx context.Context, db *sqlx.DB) (int, error) {
+	var row struct {
+		Busy   int `db:"busy"`
+		Log    int `db:"log"`
+		Copied int `db:"checkpointed"`
+	}
+	if err := db.GetContext(ctx, &row, `PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
+		return 0, err
+	}
+	if row.Log == row.Copied {
+		return 0, nil
+	}
+	return row.Log, nil
+}

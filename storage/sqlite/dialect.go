@@ -1,0 +1,82 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	codes "modernc.org/sqlite/lib"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage/internal/sqlstore"
+)
+
+// dialect writes row by row: measured, statements of many rows are not faster in process.
+type dialect struct{}
+
+var _ sqlstore.Dialect = dialect{}
+
+// Statement is the text for one row.
+func (dialect) Statement(w *sqlstore.Write) string {
+	if w.Delete {
+		return "DELETE FROM " + w.Table + " WHERE " + equals(w.Columns)
+	}
+	names, marks := make([]string, len(w.Columns)), make([]string, len(w.Columns))
+	for i, c := range w.Columns {
+		names[i], marks[i] = c.Name, "?" // a parameter without a name is the fastest to bind
+	}
+	return "INSERT INTO " + w.Table + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ") " + w.Conflict
+}
+
+func equals(columns []sqlstore.Column) string {
+	terms := make([]string, len(columns))
+	for i, c := range columns {
+		terms[i] = c.Name + " = ?"
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// Put writes row after row.
+func (d dialect) Put(ctx context.Context, stmt *sqlx.Stmt, w *sqlstore.Write, rows []sqlstore.Row) error {
+	for i := range rows {
+		result, err := stmt.ExecContext(ctx, rows[i].Values...)
+		if d.IsData(err) {
+			return &sqlstore.RowError{Row: i, Err: err}
+		}
+		if err != nil {
+			return err
+		}
+		if w.Refused == "" {
+			continue
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return &sqlstore.RowError{Row: i, Err: errors.New(w.Refused)}
+		}
+	}
+	return nil
+}
+
+// Lock has nothing to do: an immediate transaction has the whole file.
+func (dialect) Lock(context.Context, *sqlx.Tx, []schemas.Shard, bool) error { return nil }
+
+// Snapshot begins a deferred transaction: from its first read on it sees one state and stops nobody.
+func (dialect) Snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
+
+// IsData tells whether err is the fault of the data that was written.
+func (dialect) IsData(err error) bool {
+	switch code(err) {
+	case codes.SQLITE_CONSTRAINT, codes.SQLITE_MISMATCH, codes.SQLITE_TOOBIG, codes.SQLITE_RANGE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Explain adds to an error of SQLite what its operator can do about it.
+func (dialect) Explain(err error) error { return explain(err) }
