@@ -1,0 +1,86 @@
+package kills
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/ozonecloud/ozone/tests/client"
+)
+
+// command is one order of a client with every answer to it.
+type command struct {
+	client *client.Client
+	action string // as its operation names it
+	method string
+	path   string
+	body   string
+	key    string // "": sent without one
+
+	mu      sync.Mutex
+	answers []answer // guarded by mu
+	created int64    // guarded by mu; id of what it made
+}
+
+// answer is one answer; status 0 means that the connection ended without one.
+type answer struct {
+	status    int
+	operation string
+}
+
+func (c *command) note(a answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answers = append(c.answers, a)
+}
+
+// accepted is the operation that the first 2xx named; ok is false when there was none.
+func (c *command) accepted() (operation string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.answers {
+		if a.status/100 == 2 {
+			return a.operation, true
+		}
+	}
+	return "", false
+}
+
+// decided tells whether an answer said for good what became of the command.
+func (c *command) decided() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.answers {
+		if a.status != 0 && a.status != http.StatusServiceUnavailable {
+			return true
+		}
+	}
+	return false
+}
+
+// journal is every command of a run.
+type journal struct {
+	mu       sync.Mutex
+	commands []*command // guarded by mu
+}
+
+func (j *journal) add(c *command) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.commands = append(j.commands, c)
+}
+
+func (j *journal) all() []*command {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]*command(nil), j.commands...)
+}
+
+func (j *journal) accepted() int {
+	n := 0
+	for _, c := range j.all() {
+		if _, ok := c.accepted(); ok {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,231 @@
+package kills
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/ozonecloud/ozone/hosts/sim"
+	"github.com/ozonecloud/ozone/tests/client"
+)
+
+// settle finds out what became of every command whose sender never learned it, and waits until nothing is under way.
+func (r *run) settle(ctx context.Context) error {
+	for _, c := range r.journal.all() {
+		for try := 0; c.key != "" && !c.decided(); try++ {
+			if try > 10 {
+				return fmt.Errorf("%s %s with key %s is never decided", c.method, c.path, c.key)
+			}
+			c.send(ctx)
+		}
+	}
+	began := time.Now()
+	for {
+		open, err := r.open(ctx)
+		if err != nil {
+			return err
+		}
+		if open == 0 {
+			r.report.Quiet = time.Since(began)
+			return nil
+		}
+		if time.Since(began) > r.cfg.Quiet {
+			r.report.Stuck = open
+			r.report.broken("%d operations are unfinished after %s", open, r.cfg.Quiet)
+			return nil
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+// open counts the operations that are under way, over all accounts.
+func (r *run) open(ctx context.Context) (int, error) {
+	n := 0
+	for _, c := range r.clients {
+		for _, state := range []string{"running", "queued"} {
+			reply, err := c.Ozone(ctx, http.MethodGet, "/operations?state="+state+"&limit=1000", nil)
+			if err != nil {
+				return 0, err
+			}
+			if err := reply.Error(); err != nil {
+				return 0, err
+			}
+			var page []client.Operation
+			if err := reply.Decode("operations", &page); err != nil {
+				return 0, err
+			}
+			n += len(page)
+		}
+	}
+	return n, nil
+}
+
+// judge compares what the clients were told with what the cloud has.
+func (r *run) judge(ctx context.Context) error {
+	ledger := newLedger()
+	for _, c := range r.clients {
+		list, err := c.Operations(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			ledger.add(c, &list[i])
+		}
+	}
+	for _, c := range r.journal.all() {
+		r.judgeCommand(c, ledger)
+	}
+	r.judgeRest(ledger)
+	if err := r.judgeNames(ctx); err != nil {
+		return err
+	}
+	if out, err := r.node.Audit(ctx); err != nil {
+		r.report.broken("audit: %v\n%s", err, out)
+	}
+	return r.judgePower()
+}
+
+// ledger is every operation that the cloud knows.
+type ledger struct {
+	byID  map[string]*client.Operation
+	owner map[string]*client.Client
+	taken map[string]bool // named by a client's answer
+	// spare counts, by account and action, the commands without a key whose outcome nobody knows.
+	spare map[spare]int
+}
+
+type spare struct {
+	client *client.Client
+	action string
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		byID: map[string]*client.Operation{}, owner: map[string]*client.Client{}, taken: map[string]bool{}, spare: map[spare]int{},
+	}
+}
+
+func (l *ledger) add(c *client.Client, o *client.Operation) {
+	l.byID[o.ID] = o
+	l.owner[o.ID] = c
+}
+
+// judgeCommand checks that every answer to one command was true.
+func (r *run) judgeCommand(c *command, l *ledger) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.report.Commands++
+	r.report.Sent += len(c.answers)
+	if len(c.answers) > 1 {
+		r.report.Repeated++
+	}
+	accepted := ""
+	for _, a := range c.answers {
+		switch {
+		case a.status == 0:
+			r.report.Unknown++
+			if c.key == "" {
+				l.spare[spare{c.client, c.action}]++
+			}
+		case a.status/100 == 2:
+			r.judgeAccepted(c, a, &accepted, l)
+		case a.status == http.StatusServiceUnavailable:
+			r.report.Unavailable++
+			if o := l.byID[a.operation]; o != nil && o.Accepted() && len(c.answers) == 1 {
+				r.report.broken("%s %s was answered 503, but its operation %s is %s", c.method, c.path, o.ID, o.State)
+			}
+		default:
+			r.judgeRefused(c, a, accepted, l)
+		}
+	}
+	if accepted != "" {
+		r.report.Accepted++
+	}
+}
+
+func (r *run) judgeAccepted(c *command, a answer, accepted *string, l *ledger) {
+	o := l.byID[a.operation]
+	l.taken[a.operation] = true
+	switch {
+	case a.operation == "":
+		r.report.broken("%s %s was answered %d without an operation", c.method, c.path, a.status)
+		return
+	case *accepted != "" && *accepted != a.operation:
+		r.report.Doubled++
+		r.report.broken("%s %s with key %s names operations %s and %s", c.method, c.path, c.key, *accepted, a.operation)
+	case o == nil:
+		r.report.Lost++
+		r.report.broken("%s %s was answered %d, but there is no operation %s", c.method, c.path, a.status, a.operation)
+	case !o.Accepted():
+		r.report.Lost++
+		r.report.broken("%s %s was answered %d, but its operation %s is %s", c.method, c.path, a.status, o.ID, o.State)
+	case o.State == "failed" && *accepted == "":
+		r.report.Failed++
+		r.report.broken("%s %s: operation %s failed on healthy hosts: %+v", c.method, c.path, o.ID, o.Error)
+	}
+	*accepted = a.operation
+}
+
+func (r *run) judgeRefused(c *command, a answer, accepted string, l *ledger) {
+	r.report.Refused++
+	if accepted != "" {
+		r.report.broken("%s %s with key %s was accepted as %s, then answered %d", c.method, c.path, c.key, accepted, a.status)
+	}
+	if a.status >= 500 || a.status == http.StatusUnauthorized || a.status == http.StatusBadRequest {
+		r.report.broken("%s %s was answered %d", c.method, c.path, a.status)
+	}
+	if o := l.byID[a.operation]; o != nil && o.Accepted() {
+		r.report.broken("%s %s was answered %d, but its operation %s is %s", c.method, c.path, a.status, o.ID, o.State)
+	}
+}
+
+// judgeRest looks at the operations that no answer named: each must be of a command whose sender learned nothing.
+func (r *run) judgeRest(l *ledger) {
+	for id, o := range l.byID {
+		if l.taken[id] || !o.Accepted() {
+			continue
+		}
+		s := spare{l.owner[id], o.Action}
+		if l.spare[s] > 0 {
+			l.spare[s]--
+			continue
+		}
+		r.report.Doubled++
+		r.report.broken("%s ran as operation %s, which no answer named", o.Action, id)
+	}
+}
+
+// judgeNames looks for two servers of one create: each create gave its server a name of its own.
+func (r *run) judgeNames(ctx context.Context) error {
+	for _, c := range r.clients {
+		servers, err := c.Servers(ctx)
+		if err != nil {
+			return err
+		}
+		seen := map[string]int64{}
+		for _, s := range servers {
+			r.report.Servers++
+			if first, ok := seen[s.Name]; ok {
+				r.report.Doubled++
+				r.report.broken("servers %d and %d are both named %s", first, s.ID, s.Name)
+			}
+			seen[s.Name] = s.ID
+		}
+	}
+	return nil
+}
+
+func (r *run) judgePower() error {
+	log, err := sim.ReadPowerLog(filepath.Join(r.node.Dir(), "hosts"))
+	if err != nil {
+		return err
+	}
+	r.report.Switches = len(log)
+	for _, o := range sim.Overlaps(log) {
+		r.report.Overlaps++
+		r.report.broken("two homes: %s", o)
+	}
+	return nil
+}

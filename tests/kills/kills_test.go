@@ -1,0 +1,72 @@
+package kills_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone/tests/kills"
+	"github.com/ozonecloud/ozone/tests/node"
+	"github.com/ozonecloud/ozone/tests/nodetest"
+)
+
+var (
+	count = flag.Int("n", 15, "how often the node is killed")
+	on    = flag.String("on", "embedded", "what the node runs on: embedded")
+	seed  = flag.Uint64("seed", 1, "of the clients' choices and of the kills")
+)
+
+func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
+
+// steps is every step of every operation that a tenant can order.
+var steps = []string{
+	"fetch_image", "create_disk", "start", "stop", "wipe", "restart_soft", "restart_hard", "set_password", "snapshot",
+	"copy", "copy_delta", "save",
+}
+
+func TestWhatWasAcceptedSurvivesEveryKill(t *testing.T) {
+	if *on != "embedded" {
+		t.Fatalf("-on %s: want embedded", *on)
+	}
+	cfg := kills.Defaults()
+	cfg.Binary, cfg.Dir, cfg.Kills, cfg.Seed, cfg.Log = nodetest.Binary(t), t.TempDir(), *count, *seed, t.Logf
+	report, err := kills.Run(t.Context(), cfg)
+	t.Logf("\n%s", report.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Broken) > 0 {
+		t.Errorf("%d things went wrong, see above", len(report.Broken)+report.More)
+	}
+	if got := report.MedianUnfinished(); got < 20 {
+		t.Errorf("unfinished at the median kill: %d, want 20 or more", got)
+	}
+	if missing := report.Missing(steps); len(missing) > 0 && *count >= 15 {
+		t.Errorf("no kill met these steps under way: %v", missing)
+	}
+}
+
+func TestPlantedBugsTurnTheRunRed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the binary anew")
+	}
+	binary, err := node.Build(t.Context(), t.TempDir(), "planted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bug := range []string{"answer-before-commit", "step-before-commit", "no-dedupe"} {
+		t.Run(bug, func(t *testing.T) {
+			cfg := kills.Defaults()
+			cfg.Binary, cfg.Dir, cfg.Kills, cfg.Seed = binary, t.TempDir(), 6, *seed
+			cfg.Env = []string{"OZONE_PLANT=" + bug}
+			cfg.Gap, cfg.Delay, cfg.Repeats = time.Second, 0, 0.3
+			cfg.Quiet, cfg.Patience = 5*time.Second, time.Minute
+			report, err := kills.Run(t.Context(), cfg)
+			if err == nil && len(report.Broken) == 0 {
+				t.Errorf("nothing was found:\n%s", report.String())
+			}
+			t.Logf("error: %v\n%s", err, report.String())
+		})
+	}
+}

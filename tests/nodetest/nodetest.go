@@ -1,0 +1,104 @@
+// Package nodetest gives tests a running node, an account and a client.
+package nodetest
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/ozonecloud/ozone/tests/client"
+	"github.com/ozonecloud/ozone/tests/node"
+)
+
+var built struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+// Main runs a package's tests and removes the binary behind them; call it from TestMain.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir) // a leftover harms nobody
+	}
+	return code
+}
+
+// Binary is the binary under test, built once per test process.
+func Binary(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "ozone-bin-"); built.err == nil { //nolint:usetesting // it outlives the test that comes first
+			built.path, built.err = node.Build(context.Background(), built.dir)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.path
+}
+
+// Start runs a node on a fresh directory until the test ends; its log is shown when the test failed.
+func Start(t testing.TB, args ...string) *node.Node {
+	t.Helper()
+	return StartIn(t, t.TempDir(), args...)
+}
+
+// StartIn is Start on a given data directory.
+func StartIn(t testing.TB, dir string, args ...string) *node.Node {
+	t.Helper()
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory
+		t.Fatal(err)
+	}
+	n, err := node.Start(t.Context(), node.Config{Binary: Binary(t), Dir: dir, Args: args})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the node's log:\n%s", tail(n.Log(), 20000))
+		}
+	})
+	return n
+}
+
+func tail(s string, n int) string {
+	if len(s) > n {
+		return "..." + s[len(s)-n:]
+	}
+	return s
+}
+
+// Client makes an account without bounds and logs in.
+func Client(t testing.TB, n *node.Node, user string) *client.Client {
+	t.Helper()
+	return ClientWith(t, n, user, node.Unlimited)
+}
+
+// ClientWith makes an account with ramMB of RAM and logs in.
+func ClientWith(t testing.TB, n *node.Node, user string, ramMB int64) *client.Client {
+	t.Helper()
+	a, err := n.Account(t.Context(), user, ramMB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client.New(n.URL(), a.User, a.Key)
+	if err := c.Login(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Audit fails the test when a law is broken.
+func Audit(t testing.TB, n *node.Node) {
+	t.Helper()
+	if out, err := n.Audit(t.Context()); err != nil {
+		t.Errorf("audit: %v\n%s", err, out)
+	}
+}
