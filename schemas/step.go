@@ -111,5 +111,6 @@ const (
 	FailureMissing FailureReason = "missing"     // the host knows no such server
 )
 
-// Passes tells whether another attempt may succeed where one failed for this reason.
-func (r FailureReason) Passes() bool { return r == FailureFault }
+// Passes tells whether another attempt may succeed where one failed for this reason: the host may do better, and a
+// step that was fenced off is sent again under the present owner's epoch.
+func (r FailureReason) Passes() bool { return r == FailureFault || r == FailureFenced }
