@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -477,8 +477,15 @@ func TestMistakesInWiringAreErrors(t *testing.T) {
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Errorf("Shutdown before Serve = %v", err)
 	}
-	if err := errors.Join(s.Shutdown(t.Context())); err != nil {
+	if err := s.Shutdown(t.Context()); err != nil {
 		t.Errorf("second Shutdown = %v", err)
+	}
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(ln); err != nil {
+		t.Errorf("Serve after Shutdown = %v, want it to return at once", err)
 	}
 }
 

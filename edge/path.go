@@ -51,8 +51,7 @@ func (t *target) parse(raw []byte) error {
 			t.n++
 		}
 	}
-	t.cutSuffix()
-	return nil
+	return t.cutSuffix()
 }
 
 // afterAuthority is the path of a target in absolute form, for example http://host/path.
@@ -69,9 +68,9 @@ func afterAuthority(target []byte) []byte {
 }
 
 // cutSuffix takes the format off the last segment; /servers/.json is /servers.
-func (t *target) cutSuffix() {
+func (t *target) cutSuffix() error {
 	if t.n == 0 || t.slash {
-		return
+		return nil
 	}
 	last := &t.segments[t.n-1]
 	cut, ok := bytes.CutSuffix(*last, []byte(".json"))
@@ -83,6 +82,7 @@ func (t *target) cutSuffix() {
 		t.n--
 		t.slash = true
 	}
+	return checkDots(cut)
 }
 
 // decodeSegment undoes the encoding of unreserved characters in place; every other encoded or illegal character is refused.
@@ -104,10 +104,15 @@ func decodeSegment(b []byte) ([]byte, error) {
 		}
 		out = append(out, c)
 	}
-	if string(out) == "." || string(out) == ".." {
-		return nil, errPath
+	return out, checkDots(out)
+}
+
+// checkDots refuses the segments that mean another place.
+func checkDots(segment []byte) error {
+	if string(segment) == "." || string(segment) == ".." {
+		return errPath
 	}
-	return out, nil
+	return nil
 }
 
 func isUnreserved(c byte) bool {

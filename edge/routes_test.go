@@ -49,6 +49,7 @@ func TestPathsAreReadInOneWay(t *testing.T) {
 		"/v1.0/1001/servers/..%5c12":                    400,
 		"/v1.0/1001/servers\\12":                        400,
 		"/v1.0/1001/servers/12%00":                      400,
+		"/v1.0/1001/servers/...json":                    400,
 		"/v1.0/1001/servers/%zz":                        400,
 		"/v1.0/1001/servers/%1":                         400,
 		"/v1.0/1001/servers/%":                          400,

@@ -89,6 +89,10 @@ type Server struct {
 	// ends when the drain begins.
 	base context.Context
 	end  context.CancelFunc
+
+	mu   sync.Mutex
+	ln   net.Listener // while it serves; guarded by mu
+	down bool         // Shutdown was called; guarded by mu
 }
 
 // New makes an edge that serves nothing yet. A mistake in the configuration or in a module's routes is an error.
@@ -118,18 +122,54 @@ func New(c Config) (*Server, error) {
 
 // Serve accepts connections from ln until Shutdown. It returns nil after Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
-	if err := s.replies.start(s.base); err != nil {
-		return errors.Join(err, ln.Close())
+	once := &onceListener{Listener: ln}
+	if !s.own(once) {
+		return once.Close()
 	}
-	if err := s.http.Serve(ln); err != nil {
+	if err := s.replies.start(s.base); err != nil {
+		return errors.Join(err, once.Close())
+	}
+	if err := s.http.Serve(once); err != nil {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	}
 	return nil
 }
 
+// own makes Shutdown close ln; false: it was called before.
+func (s *Server) own(ln net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ln = ln
+	return !s.down
+}
+
+// close ends the listener, also one that fasthttp does not have yet.
+func (s *Server) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = true
+	if s.ln != nil {
+		_ = s.ln.Close() // what it may report is reported by Serve
+	}
+}
+
+// onceListener may be closed by several: the first one gets the error.
+type onceListener struct {
+	net.Listener
+
+	once sync.Once
+}
+
+// Close closes the listener the first time.
+func (l *onceListener) Close() (err error) {
+	l.once.Do(func() { err = l.Listener.Close() })
+	return err
+}
+
 // Shutdown stops accepting and returns when the requests in flight are answered, or when ctx ends.
 // Whoever waits for a change of an operation gets what there is. It may be called twice, and before Serve.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.close()
 	s.operations.stop()
 	err := s.http.ShutdownWithContext(ctx)
 	s.end()
