@@ -1,0 +1,103 @@
+package ozone
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ozonecloud/ozone/hosts"
+	"github.com/ozonecloud/ozone/hosts/sim"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// LawInventory is the law that only the hosts can show: no host holds what no row names, nor the reverse.
+const LawInventory = "host.inventory"
+
+// Audit checks the laws of conservation over the store in the data directory, beside a running node too. Once nothing
+// is unfinished it compares the hosts' inventories as well.
+func Audit(ctx context.Context, cfg Config) (storage.Report, error) {
+	cfg = cfg.withDefaults()
+	path := filepath.Join(cfg.Data, storeFile)
+	if !exists(path) {
+		return storage.Report{}, fmt.Errorf("no store %s: name the data directory with --data", path)
+	}
+	store, err := lookAtStore(ctx, path, cfg.Log)
+	if err != nil {
+		return storage.Report{}, err
+	}
+	defer func() { _ = store.Close() }() // nothing was written
+	return audit(ctx, store, filepath.Join(cfg.Data, hostsDir))
+}
+
+// Rows and inventories are not read in one instant: a difference counts when it is there each time.
+const (
+	auditTries = 10
+	auditPause = 200 * time.Millisecond
+)
+
+func audit(ctx context.Context, store storage.Auditor, hosts string) (storage.Report, error) {
+	tick := time.NewTicker(auditPause)
+	defer tick.Stop()
+	for try := 1; ; try++ {
+		report, err := store.Audit(ctx)
+		if err != nil {
+			return report, fmt.Errorf("audit: %w", err)
+		}
+		if report.Unfinished > 0 {
+			return report, nil
+		}
+		inventories, err := sim.ReadInventories(hosts)
+		if err != nil {
+			return report, err
+		}
+		found := compare(&report, inventories)
+		if len(found) == 0 || try == auditTries {
+			report.Broken = append(report.Broken, found...)
+			return report, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return report, ctx.Err()
+		}
+	}
+}
+
+// place is one copy of a server on one host.
+type place struct {
+	host   schemas.HostID
+	server schemas.ServerID
+	copy   int
+}
+
+// compare is what rows and hosts do not agree on.
+func compare(report *storage.Report, inventories map[schemas.HostID][]hosts.Machine) []storage.Violation {
+	rows, found := map[place]bool{}, map[place]bool{}
+	for _, c := range report.Copies {
+		rows[place{c.Host, c.Server, c.Copy}] = true
+	}
+	for host, list := range inventories {
+		for _, m := range list {
+			found[place{host, m.Server, m.Copy}] = true
+		}
+	}
+	report.Checked[LawInventory] = int64(len(rows))
+	return append(differences(rows, found, "is reserved and not there"), differences(found, rows, "is there and no row names it")...)
+}
+
+func differences(these, those map[place]bool, what string) []storage.Violation {
+	var list []storage.Violation
+	for p := range these {
+		if !those[p] {
+			list = append(list, storage.Violation{
+				Law: LawInventory, What: fmt.Sprintf("copy %d of server %d on host %d %s", p.copy, p.server, p.host, what),
+			})
+		}
+	}
+	slices.SortFunc(list, func(a, b storage.Violation) int { return strings.Compare(a.What, b.What) })
+	return list
+}

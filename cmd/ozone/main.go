@@ -1,0 +1,111 @@
+// Command ozone runs a cloud and lets its operator look after it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ozonecloud/ozone"
+)
+
+// The exit codes.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// cli is the command line. Each flag has a twin in the environment: OZONE_ and its name.
+type cli struct {
+	ConfigFile configFile `name:"config" help:"JSON object of flag names and values, for example {\"listen\": \"127.0.0.1:9000\"}. The environment and the command line override it." placeholder:"FILE"`
+	LogLevel   slog.Level `help:"What is logged to stderr: debug, info, warn or error." default:"info"`
+
+	Serve   serveCmd   `cmd:"" help:"Run a node."`
+	Account accountCmd `cmd:"" help:"Make and list accounts, change their keys."`
+	Host    hostCmd    `cmd:"" help:"List the hosts of a running node, declare one as off."`
+	Audit   auditCmd   `cmd:"" help:"Check the laws of conservation over the store and the hosts."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	syscall.Umask(0o077) // what ozone writes is nobody else's
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	var c cli
+	code := -1
+	parser, err := newParser(&c, stdout, stderr, func(n int) { code = n })
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "ozone:", err)
+		return exitUsage
+	}
+	parsed, err := parser.Parse(args)
+	if code >= 0 { // help was asked for, and is printed
+		return code
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "ozone: %v\nSee ozone --help.\n", err)
+		return exitUsage
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
+	context.AfterFunc(ctx, cancel) // the second signal ends at once
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(&env{out: stdout, log: log}); err != nil {
+		_, _ = fmt.Fprintln(stderr, "ozone:", err)
+		return exitCode(err)
+	}
+	return 0
+}
+
+func newParser(c *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("ozone"),
+		kong.Description("A cloud of servers: REST API, durable actors, hosts, in one process.\n\n"+
+			"Each flag may be given in the environment, as OZONE_ and its name: OZONE_DATA for --data."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.DefaultEnvars("OZONE"), kong.Writers(stdout, stderr), kong.Exit(exit),
+	)
+}
+
+// usageError is an error of who gave the command.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	if _, usage := errors.AsType[usageError](err); usage {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// env is what a command prints to and logs to.
+type env struct {
+	out io.Writer
+	log *slog.Logger
+}
+
+type serveCmd struct {
+	ozone.Config `embed:""`
+}
+
+// Run serves until a signal comes.
+func (s *serveCmd) Run(ctx context.Context, e *env) error {
+	cfg := s.Config
+	cfg.Log, cfg.Out = e.log, e.out
+	node, err := ozone.New(cfg)
+	if err != nil {
+		return usageError{err}
+	}
+	return node.Run(ctx)
+}

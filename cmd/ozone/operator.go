@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ozonecloud/ozone"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// place says which cloud a command is for.
+type place struct {
+	Data          string `help:"Data directory of the cloud." default:"./.data"`
+	SecretKeyFile string `help:"Key that seals passwords and personality. Default: secret.key in the data directory." placeholder:"FILE"`
+}
+
+// with opens the operator's way to the cloud for one call.
+func (p place) with(ctx context.Context, e *env, do func(ozone.Operator) error) (err error) {
+	o, err := ozone.OpenOperator(ctx, ozone.Config{Data: p.Data, SecretKeyFile: p.SecretKeyFile, Log: e.log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
+	return do(o)
+}
+
+type accountCmd struct {
+	Create    accountCreateCmd `cmd:"" help:"Make an account with one user and print the user's key."`
+	List      accountListCmd   `cmd:"" help:"List the accounts."`
+	RotateKey rotateKeyCmd     `cmd:"" help:"Give a user a new key and print it; the old one and its tokens end."`
+}
+
+type accountCreateCmd struct {
+	place  `embed:""`
+	User   string `help:"Name of the user." required:"" placeholder:"NAME"`
+	RAM    int64  `name:"ram" help:"RAM of all its servers together, in MB." default:"51200"`
+	Limits string `help:"Rate limits: on or off." enum:"on,off" default:"on"`
+}
+
+// Run makes the account.
+func (c *accountCreateCmd) Run(ctx context.Context, e *env) error {
+	return c.with(ctx, e, func(o ozone.Operator) error {
+		made, err := o.CreateAccount(ctx, ozone.NewAccount{User: c.User, RAMMiB: c.RAM, RateLimits: c.Limits == "on"})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(e.out, "account %d\nuser    %s\nkey     %s\n", made.Account, made.User, made.Key)
+		return err
+	})
+}
+
+type accountListCmd struct {
+	place `embed:""`
+}
+
+// Run lists the accounts.
+func (c *accountListCmd) Run(ctx context.Context, e *env) error {
+	return c.with(ctx, e, func(o ozone.Operator) error {
+		list, err := o.Accounts(ctx)
+		if err != nil {
+			return err
+		}
+		return table(e.out, "ACCOUNT\tUSERS\tSERVERS\tRAM USED (MB)\tRAM LIMIT (MB)\tRATE LIMITS", list, func(r storage.AccountRow) string {
+			a := r.Account
+			return fmt.Sprintf("%d\t%s\t%d\t%d\t%d\t%s", a.ID, strings.Join(r.Users, ","), a.Servers, a.UsedRAMMiB, a.RAMLimitMiB, onOff(a.RateLimits))
+		})
+	})
+}
+
+func onOff(b bool) string {
+	if b {
+		return "on"
+	}
+	return "off"
+}
+
+type rotateKeyCmd struct {
+	place `embed:""`
+	User  string `arg:"" help:"Name of the user."`
+}
+
+// Run gives the user a new key.
+func (c *rotateKeyCmd) Run(ctx context.Context, e *env) error {
+	return c.with(ctx, e, func(o ozone.Operator) error {
+		made, err := o.RotateKey(ctx, c.User)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(e.out, "user %s\nkey  %s\n", made.User, made.Key)
+		return err
+	})
+}
+
+type hostCmd struct {
+	List  hostListCmd  `cmd:"" help:"List the hosts."`
+	Fence hostFenceCmd `cmd:"" help:"Declare that a host is off and will not come back with what it held."`
+}
+
+type hostListCmd struct {
+	place `embed:""`
+}
+
+// Run lists the hosts.
+func (c *hostListCmd) Run(ctx context.Context, e *env) error {
+	return c.with(ctx, e, func(o ozone.Operator) error {
+		list, err := o.Hosts(ctx)
+		if err != nil {
+			return err
+		}
+		return table(e.out, "HOST\tNAME\tCLUSTER\tSTATE\tRAM (MB)\tDISK (GB)", list, func(h schemas.Host) string {
+			return fmt.Sprintf("%d\t%s\t%d\t%s\t%d\t%d", h.ID, h.Name, h.Cluster, h.State, h.RAMMiB, h.DiskGB)
+		})
+	})
+}
+
+type hostFenceCmd struct {
+	place `embed:""`
+	Host  int64 `arg:"" name:"id" help:"Number of the host."`
+}
+
+// Run fences the host.
+func (c *hostFenceCmd) Run(ctx context.Context, e *env) error {
+	return c.with(ctx, e, func(o ozone.Operator) error {
+		if err := o.Fence(ctx, schemas.HostID(c.Host)); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(e.out, "host %d is fenced\n", c.Host)
+		return err
+	})
+}
+
+type auditCmd struct {
+	Data string `help:"Data directory of the cloud." default:"./.data"`
+}
+
+// Run prints what was checked and what is broken.
+func (c *auditCmd) Run(ctx context.Context, e *env) error {
+	report, err := ozone.Audit(ctx, ozone.Config{Data: c.Data, Log: e.log})
+	if err != nil {
+		return err
+	}
+	broken := map[string]int{}
+	for _, v := range report.Broken {
+		broken[v.Law]++
+	}
+	laws := slices.DeleteFunc(append(storage.Laws(), ozone.LawInventory), func(law string) bool {
+		_, checked := report.Checked[law]
+		return !checked
+	})
+	err = table(e.out, "LAW\tROWS\tBROKEN", laws, func(law string) string {
+		return fmt.Sprintf("%s\t%d\t%d", law, report.Checked[law], broken[law])
+	})
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(e.out, "operations unfinished: %d\n", report.Unfinished)
+	for _, v := range report.Broken {
+		_, _ = fmt.Fprintf(e.out, "BROKEN %s: %s\n", v.Law, v.What)
+	}
+	if n := len(report.Broken); n > 0 {
+		return fmt.Errorf("audit: %d violations", n)
+	}
+	return nil
+}
+
+type versionCmd struct{}
+
+// Run prints the version that the build knows.
+func (*versionCmd) Run(e *env) error {
+	version, revision := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = " (" + s.Value + ")"
+			}
+		}
+	}
+	_, err := fmt.Fprintf(e.out, "ozone %s%s %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// table prints one line for each row, in columns.
+func table[T any](out io.Writer, head string, rows []T, line func(T) string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, head) // Flush says what went wrong
+	for _, r := range rows {
+		_, _ = fmt.Fprintln(w, line(r))
+	}
+	return w.Flush()
+}

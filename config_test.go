@@ -1,0 +1,83 @@
+package ozone_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone"
+)
+
+func TestZeroConfigIsValid(t *testing.T) {
+	t.Parallel()
+	if err := (ozone.Config{}).Validate(); err != nil {
+		t.Errorf("Validate() = %v, want nil", err)
+	}
+}
+
+func TestValidateRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*ozone.Config)
+		want   string
+	}{
+		"another bus":           {func(c *ozone.Config) { c.Bus = "amqp://localhost" }, "--bus"},
+		"another store":         {func(c *ozone.Config) { c.Store = "postgres://localhost" }, "--store"},
+		"no hosts":              {func(c *ozone.Config) { c.Hosts = "sim:0" }, "--hosts"},
+		"too many hosts":        {func(c *ozone.Config) { c.Hosts = "sim:501" }, "--hosts"},
+		"hosts without a kind":  {func(c *ozone.Config) { c.Hosts = "8" }, "--hosts"},
+		"faults above 1":        {func(c *ozone.Config) { c.SimFaults = 1.5 }, "--sim-faults"},
+		"a negative delay":      {func(c *ozone.Config) { c.SimDelay = -1 }, "--sim-delay"},
+		"no port":               {func(c *ozone.Config) { c.Listen = "127.0.0.1" }, "--listen"},
+		"a port that is a name": {func(c *ozone.Config) { c.Listen = "127.0.0.1:http" }, "--listen"},
+		"half of TLS":           {func(c *ozone.Config) { c.TLSCert = "cert.pem" }, "--tls-key"},
+		"everything, in clear":  {func(c *ozone.Config) { c.Listen = ":8774" }, "--insecure"},
+		"a name, in clear":      {func(c *ozone.Config) { c.Listen = "example.org:8774" }, "--insecure"},
+		"the demo beyond loopback": {func(c *ozone.Config) {
+			c.Listen, c.Demo, c.Insecure = "0.0.0.0:8774", true, true
+		}, "--demo"},
+		"the demo beyond loopback, with TLS": {func(c *ozone.Config) {
+			c.Listen, c.Demo, c.TLSCert, c.TLSKey = "0.0.0.0:8774", true, "cert.pem", "key.pem"
+		}, "--demo"},
+		"a public URL with a path":      {func(c *ozone.Config) { c.PublicURL = "https://example.org/cloud" }, "--public-url"},
+		"a public URL without a scheme": {func(c *ozone.Config) { c.PublicURL = "example.org" }, "--public-url"},
+		"a pool of IPv6":                {func(c *ozone.Config) { c.PublicPool = "2001:db8::/64" }, "--public-pool"},
+		"a pool with host bits":         {func(c *ozone.Config) { c.PrivatePool = "10.1.2.3/8" }, "--private-pool"},
+		"pools that overlap":            {func(c *ozone.Config) { c.PublicPool = "10.9.0.0/16" }, "overlap"},
+		"an unknown step": {func(c *ozone.Config) {
+			c.StepTimeout = map[string]time.Duration{"boil": time.Second}
+		}, "boil"},
+		"a demo key with a space": {func(c *ozone.Config) { c.DemoKey = "two words" }, "--demo-key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := ozone.Defaults()
+			c.change(&cfg)
+			if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Validate() = %v, want an error that names %q", err, c.want)
+			}
+			if _, err := ozone.New(cfg); err == nil {
+				t.Error("New() took it, want an error")
+			}
+		})
+	}
+}
+
+func TestValidateAllows(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*ozone.Config){
+		"any free port":              func(c *ozone.Config) { c.Listen = "127.0.0.1:0" },
+		"IPv6 loopback":              func(c *ozone.Config) { c.Listen = "[::1]:8774" },
+		"localhost with the demo":    func(c *ozone.Config) { c.Listen, c.Demo = "localhost:8774", true },
+		"everything, told so":        func(c *ozone.Config) { c.Listen, c.Insecure = ":8774", true },
+		"everything, with TLS":       func(c *ozone.Config) { c.Listen, c.TLSCert, c.TLSKey = ":8774", "c", "k" },
+		"a public URL with a slash":  func(c *ozone.Config) { c.PublicURL = "https://cloud.example.org/" },
+		"a deadline of a known step": func(c *ozone.Config) { c.StepTimeout = map[string]time.Duration{"copy": time.Hour} },
+	} {
+		cfg := ozone.Defaults()
+		change(&cfg)
+		if err := cfg.Validate(); err != nil {
+			t.Errorf("%s: Validate() = %v, want nil", name, err)
+		}
+	}
+}

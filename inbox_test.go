@@ -1,0 +1,97 @@
+package ozone
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/bus/inproc"
+	"github.com/ozonecloud/ozone/hosts/agent"
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+func TestInboxAcknowledgesWithoutGaps(t *testing.T) {
+	t.Parallel()
+	b, in := inboxOf(t)
+	var steps []agent.Delivery
+	for n := 1; n <= 4; n++ {
+		sendStep(t, b, schemas.TypeStep, schemas.Step{Host: 7, Attempt: n})
+	}
+	for range 4 {
+		steps = append(steps, receiveStep(t, in))
+	}
+	for _, c := range []struct{ done, unacked int }{{2, 4}, {1, 2}, {4, 2}, {4, 2}, {3, 0}} {
+		steps[c.done-1].Done()
+		if _, unacked := b.Depth(); unacked != c.unacked {
+			t.Errorf("after step %d: %d unacknowledged, want %d", c.done, unacked, c.unacked)
+		}
+	}
+}
+
+func TestInboxPassesOverWhatIsNoStep(t *testing.T) {
+	t.Parallel()
+	b, in := inboxOf(t)
+	sendStep(t, b, schemas.TypeStep, "no step")
+	sendStep(t, b, schemas.TypeOutcome, schemas.Outcome{})
+	sendStep(t, b, schemas.TypeStep, schemas.Step{Host: 7, Attempt: 1})
+	for range 2 {
+		if _, err := in.receive(t.Context()); err == nil {
+			t.Fatal("receive() took what is no step, want an error")
+		}
+	}
+	receiveStep(t, in).Done()
+	if waiting, unacked := b.Depth(); waiting != 0 || unacked != 0 {
+		t.Errorf("Depth() = %d, %d, want 0, 0", waiting, unacked)
+	}
+}
+
+func TestInboxEndsWithItsContextAndItsBus(t *testing.T) {
+	t.Parallel()
+	b, in := inboxOf(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := in.receive(ctx); err == nil {
+		t.Error("receive() = nil after its context ended, want an error")
+	}
+	if err := b.Close(); err != nil {
+		t.Fatalf("Close() = %v, want nil", err)
+	}
+	if _, err := in.receive(t.Context()); err == nil {
+		t.Error("receive() = nil after the bus closed, want an error")
+	}
+}
+
+func inboxOf(t *testing.T) (*inproc.Bus, *inbox) {
+	t.Helper()
+	b := inproc.New(inproc.Config{})
+	in, err := openInbox(t.Context(), b, 7)
+	if err != nil {
+		t.Fatalf("openInbox() = %v, want nil", err)
+	}
+	t.Cleanup(in.close)
+	return b, in
+}
+
+func sendStep(t *testing.T, b bus.Bus, kind schemas.MessageType, body any) {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bus.Send(t.Context(), b, bus.HostQueue(7), bus.Message{Type: kind, Body: text}); err != nil {
+		t.Fatalf("Send() = %v, want nil", err)
+	}
+}
+
+func receiveStep(t *testing.T, in *inbox) agent.Delivery {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	d, err := in.receive(ctx)
+	if err != nil {
+		t.Fatalf("receive() = %v, want a step", err)
+	}
+	return d
+}
