@@ -96,6 +96,12 @@ func TestCreateShowsItsPasswordOnce(t *testing.T) {
 	if len(p.Personality) != 1 || string(p.Personality[0].Contents) != "hello" {
 		t.Errorf("personality = %+v", p.Personality)
 	}
+	r.answers(func(cmd *schemas.Command) *schemas.Answer {
+		return &schemas.Answer{Operation: cmd.ID, Target: schemas.ServerID(12).Ref()}
+	})
+	if res := r.do("POST", "/v1.0/1001/servers", createBody); !strings.HasPrefix(res.body, `{"server":{"id":12,"adminPass":"`) {
+		t.Errorf("POST without a representation = %d %s", res.status, res.body)
+	}
 	r.answers(func(*schemas.Command) *schemas.Answer {
 		return &schemas.Answer{Operation: "first", Repeated: true, Representation: []byte(rendered)}
 	})

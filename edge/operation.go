@@ -131,11 +131,12 @@ func queuedRow(cmd *schemas.Command) storage.OperationRow {
 	op := schemas.Operation{
 		ID: cmd.ID, Account: cmd.Account, Action: cmd.Action, State: schemas.OperationQueued, Created: cmd.Created, Updated: cmd.Created,
 	}
-	if cmd.Target != 0 {
+	switch {
+	case cmd.Target == 0 || cmd.Action == schemas.ServerImage: // the new object has no id yet
+	case cmd.Action == schemas.ImageDelete:
+		op.Target = schemas.ImageID(cmd.Target).Ref()
+	default:
 		op.Target = schemas.ServerID(cmd.Target).Ref()
-		if cmd.Action == schemas.ImageDelete {
-			op.Target = schemas.ImageID(cmd.Target).Ref()
-		}
 	}
 	return storage.OperationRow{Operation: op}
 }

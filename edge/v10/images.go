@@ -29,7 +29,7 @@ func (m *module) createImage(ctx context.Context, r *edge.Request) (edge.Respons
 	}
 	o := edge.Order{Action: schemas.ServerImage, Target: int64(p.Server), Params: p}
 	o.Accepted = func(a schemas.Answer) edge.Response {
-		return edge.Response{Status: http.StatusAccepted, Body: one{"image", a.Representation}}
+		return edge.Response{Status: http.StatusAccepted, Body: one{"image", represented(a)}}
 	}
 	return m.Commands.Do(ctx, r, o)
 }

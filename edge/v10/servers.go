@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/schemas"
@@ -57,13 +58,21 @@ func (m *module) createServer(ctx context.Context, r *edge.Request) (edge.Respon
 	}
 	o.Payload.PasswordHash = hash
 	o.Accepted = func(a schemas.Answer) edge.Response {
-		shown := created{a.Representation, password}
+		shown := created{represented(a), password}
 		if a.Repeated {
 			shown.password = "" // this one belongs to nothing
 		}
 		return edge.Response{Status: http.StatusAccepted, Body: shown}
 	}
 	return m.Commands.Do(ctx, r, o)
+}
+
+// represented is the new object of an answer. One that lost its representation still says its id.
+func represented(a schemas.Answer) []byte {
+	if len(a.Representation) > 0 {
+		return a.Representation
+	}
+	return append(strconv.AppendInt([]byte(`{"id":`), a.Target.ID, 10), '}')
 }
 
 // updateServer changes a server's name, its password or both.
