@@ -196,8 +196,3 @@ func TestNotReadyIsSaidWithItsReason(t *testing.T) {
 		t.Errorf("GET /healthz = %d", res.status)
 	}
 }
-
-type routes []edge.Route
-
-func (m routes) ID() string                               { return "lab.rats" }
-func (m routes) Routes(_ edge.Deps, r *edge.Router) error { return r.HandleAll(m) }
