@@ -1,0 +1,85 @@
+package storagetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+var sweepCases = []testCase{
+	{"a sweep deletes what is old and leaves the laws whole", testSweep},
+	{"a sweep leaves what is young or still needed", testSweepLeaves},
+}
+
+const day = 24 * time.Hour
+
+func testSweep(t *testing.T, s storage.Store) {
+	sweeper, ok := s.(storage.Sweeper)
+	if !ok {
+		t.Skip("the store does not sweep")
+	}
+	r := newRig(t, s)
+	w := r.newWorld()
+	w.server.Status = schemas.StatusDeleted
+	w.server.Public, w.server.Private, w.server.QuotaRAMMiB = nil, nil, 0
+	w.account.UsedRAMMiB, w.account.Servers = 0, 0
+	u := r.changed(w)
+	u.Snapshots[0].Rendered = nil
+	u.Snapshots = append(u.Snapshots, r.accountSnapshot(w, 3))
+	gone := reservation(7, 1, 1, 512)
+	gone.Released = true
+	cluster := r.reserving(gone)
+	cluster.Addresses = []schemas.Address{{IP: "198.18.0.1", Cluster: 1, Public: true}, {IP: "10.0.0.1", Cluster: 1}}
+	r.commit(u, cluster)
+	n, err := sweeper.Sweep(t.Context(), r.now().Add(31*day))
+	if err != nil || n < 6 { // two operations, an event of two, a key, a server, a tombstone
+		t.Errorf("Sweep() = %d, %v, want at least 6 rows", n, err)
+	}
+	if got, err := s.Load(t.Context(), u.Shard, []schemas.Ref{w.server.ID.Ref()}); err != nil || len(got) != 0 {
+		t.Errorf("Load(deleted server) = %v, %v, want nothing", got, err)
+	}
+	if _, err := s.Operation(t.Context(), w.account.ID, operationID(1)); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("Operation() = %v, want ErrNotFound", err)
+	}
+	rows, err := s.LoadCluster(t.Context(), 1)
+	if err != nil || len(rows.Reservations) != 0 {
+		t.Errorf("LoadCluster() = reservations %v, %v, want none", rows.Reservations, err)
+	}
+	report, err := s.Audit(t.Context())
+	if err != nil || len(report.Broken) > 0 {
+		t.Errorf("Audit() = %+v, %v, want nothing broken", report.Broken, err)
+	}
+	if n, err := sweeper.Sweep(t.Context(), r.now().Add(31*day)); err != nil || n != 0 {
+		t.Errorf("Sweep() again = %d, %v, want 0", n, err)
+	}
+	r.commit(r.of(alice)) // the committer's own row is still there
+}
+
+func testSweepLeaves(t *testing.T, s storage.Store) {
+	sweeper, ok := s.(storage.Sweeper)
+	if !ok {
+		t.Skip("the store does not sweep")
+	}
+	r := newRig(t, s)
+	w := r.newWorld()
+	u := r.of(w.account.ID)
+	u.Operations = []storage.OperationRow{r.operation(w.account.ID, 3, schemas.OperationRunning)}
+	r.commit(u)
+	if n, err := sweeper.Sweep(t.Context(), r.now()); err != nil || n != 0 {
+		t.Errorf("Sweep() of a young store = %d, %v, want 0", n, err)
+	}
+	if _, err := sweeper.Sweep(t.Context(), r.now().Add(90*day)); err != nil {
+		t.Errorf("Sweep() = %v", err)
+	}
+	if _, err := s.Operation(t.Context(), w.account.ID, operationID(3)); err != nil {
+		t.Errorf("Operation(unfinished) = %v, want it", err)
+	}
+	r.shows(w.account.ID, 1, 1)
+	rows, err := s.LoadCluster(t.Context(), 1)
+	if err != nil || len(rows.Reservations) != 1 || len(rows.Addresses) != 3 {
+		t.Errorf("LoadCluster() = %+v, %v, want what is live", rows, err)
+	}
+}
