@@ -52,8 +52,8 @@ const socketPatience = 5 * time.Second
 // OpenOperator reaches the node that holds the data directory or, when none does, takes the directory and opens its store.
 func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
 	cfg = cfg.withDefaults()
-	ctx, cancel := context.WithTimeout(ctx, socketPatience)
-	defer cancel()
+	patience := time.NewTimer(socketPatience)
+	defer patience.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -71,6 +71,8 @@ func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-patience.C:
 			return nil, fmt.Errorf("%w (it does not answer on %s)", err, socketFile)
 		}
 	}

@@ -23,8 +23,14 @@ import (
 	"github.com/ozonecloud/ozone/storage/sqlite"
 )
 
-// drainTime bounds the end of a node: what is not answered and committed by then comes back at the next start.
-const drainTime = 15 * time.Second
+// How long the end of a node may take. What is not answered and committed by then comes back at the next start.
+const (
+	drainTime = 15 * time.Second
+	// fatalTime is for a node that can do nothing any more: nobody should wait for it.
+	fatalTime = 2 * time.Second
+	// hangTime is what a part gets beyond that before the process goes without it.
+	hangTime = 3 * time.Second
+)
 
 // Node is one process of the cloud with everything embedded.
 type Node struct {
@@ -74,7 +80,26 @@ func (n *Node) Run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil
 	}
-	return errors.Join(err, n.stop(ctx))
+	if err != nil {
+		return errors.Join(err, n.end(ctx, fatalTime))
+	}
+	return n.end(ctx, drainTime)
+}
+
+// end stops the parts, and goes without those that hang.
+func (n *Node) end(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	done := make(chan error, 1) // one word, never blocks
+	go func() { done <- n.stop(ctx) }()
+	hung := time.NewTimer(patience + hangTime)
+	defer hung.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-hung.C:
+		return errors.New("stop: a part hangs; its work comes back at the next start")
+	}
 }
 
 // start opens the parts, each on top of the ones before.
@@ -108,8 +133,6 @@ func (n *Node) onStop(what string, do func(context.Context) error) {
 
 // stop ends the parts in the reverse order: nothing new comes in, what was taken is finished, then the store closes.
 func (n *Node) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
 	var errs []error
 	for len(n.stops) > 0 {
 		last := n.stops[len(n.stops)-1]
