@@ -60,6 +60,7 @@ func (c *committer) submit(u *unit) bool {
 		c.since = c.engine.cfg.Now()
 	}
 	c.queue = append(c.queue, u)
+	c.tellEarly(u)
 	select {
 	case c.wake <- struct{}{}:
 	default: // it is awake already

@@ -46,6 +46,7 @@ func (s *shard) start(ctx actor.Context, i item) {
 		s.proceed(ctx)
 		return
 	}
+	plantOn(c)
 	t.admit = &core.Admit{Command: c}
 	s.engine.stats.commands.Add(1)
 	if refused := s.refusal(i); refused != nil {

@@ -84,6 +84,18 @@ func TestPowerLogTellsOverlapFromMove(t *testing.T) {
 	}
 }
 
+func TestWhatWasDoneNamesItsOperation(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := open(t, sim.Config{Dir: dir, Hosts: 2, Now: time.Now})
+	create(t, c, 2, 1)
+	start(t, c, 2, 1)
+	got, err := sim.ReadOperations(dir)
+	if err != nil || len(got) != 2 || got["create"] != 2 || got["start"] != 2 {
+		t.Errorf("ReadOperations = %v, %v, want create and start of host 2", got, err)
+	}
+}
+
 func TestPowerLogOutlivesCompaction(t *testing.T) {
 	t.Parallel()
 	cfg := sim.Config{Dir: t.TempDir(), Hosts: 1, Now: time.Now}

@@ -54,3 +54,33 @@ func readInventory(path string) ([]hosts.Machine, error) {
 	}
 	return list, nil
 }
+
+// ReadOperations is every operation for which a host of a cloud's directory did something, as far as its files
+// tell, and one host that did. The cloud may be at work.
+func ReadOperations(dir string) (map[schemas.OperationID]schemas.HostID, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "hosts", "*", "*.log"))
+	if err != nil {
+		return nil, fmt.Errorf("operations: %w", err)
+	}
+	found := map[schemas.OperationID]schemas.HostID{}
+	for _, path := range paths {
+		host, err := strconv.ParseInt(filepath.Base(filepath.Dir(path)), 10, 64)
+		if err != nil {
+			continue // not a host's directory
+		}
+		data, err := os.ReadFile(path) //nolint:gosec // the operator chose the directory
+		if err == nil {
+			_, err = eachRecord(data, func(r *record) {
+				found[r.By] = schemas.HostID(host)
+				if r.Machine != nil {
+					found[r.Machine.Operation] = schemas.HostID(host)
+				}
+			})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("operations: %s: %w", path, err)
+		}
+	}
+	delete(found, "")
+	return found, nil
+}

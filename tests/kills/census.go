@@ -38,7 +38,40 @@ func (r *run) census(ctx context.Context, kill int) (left, error) {
 	if err := l.count(ctx, db); err != nil {
 		return l, fmt.Errorf("census: %w", err)
 	}
+	if err := r.missing(ctx, db); err != nil {
+		return l, err
+	}
 	return l, r.orphans(ctx, db)
+}
+
+// missing looks for what was accepted since the last kill and is not in the store.
+func (r *run) missing(ctx context.Context, db *sql.DB) error {
+	all := r.journal.all()
+	for _, c := range all[r.checked:] {
+		id, ok := c.accepted()
+		if !ok {
+			continue
+		}
+		found, err := has(ctx, db, id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			r.report.Lost++
+			r.report.broken("%s %s was accepted as operation %s, which is not in the store after the kill", c.method, c.path, id)
+		}
+	}
+	r.checked = len(all)
+	return nil
+}
+
+func has(ctx context.Context, db *sql.DB, operation string) (bool, error) {
+	var one int
+	err := db.QueryRowContext(ctx, `SELECT 1 FROM operation WHERE id = $1`, operation).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 const selectUnfinished = `SELECT coalesce(json_extract(doc, '$.step'), ''), count(*) FROM operation WHERE unfinished = 1 GROUP BY 1`
@@ -61,35 +94,34 @@ func (l *left) count(ctx context.Context, db *sql.DB) error {
 	return rows.Err()
 }
 
-// orphans looks for power switches by operations that are not in the store: the host was told before the commit.
+// orphans looks for hosts that did something for an operation that is not in the store: they were told before the commit.
 func (r *run) orphans(ctx context.Context, db *sql.DB) error {
-	log, err := sim.ReadPowerLog(filepath.Join(r.node.Dir(), "hosts"))
+	did, err := sim.ReadOperations(filepath.Join(r.node.Dir(), hostsDir))
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{"": true}
-	for _, e := range log {
-		id := string(e.Operation)
-		if known[id] || r.report.orphan[id] {
+	for id, host := range did {
+		if r.known[id] {
 			continue
 		}
-		var one int
-		err := db.QueryRowContext(ctx, `SELECT 1 FROM operation WHERE id = $1`, id).Scan(&one)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			r.report.orphan[id] = true
-			r.report.broken("host %d switched server %d for operation %s, which no row names", e.Host, e.Server, id)
-		case err != nil:
+		r.known[id] = true // it is said once
+		found, err := has(ctx, db, string(id))
+		if err != nil {
 			return err
-		default:
-			known[id] = true
+		}
+		if !found {
+			r.report.Orphans++
+			r.report.broken("host %d did something for operation %s, which no row names", host, id)
 		}
 	}
 	return nil
 }
 
-// storeFile is the store in a data directory.
-const storeFile = "ozone.db"
+// The store and the simulated hosts in a data directory.
+const (
+	storeFile = "ozone.db"
+	hostsDir  = "hosts"
+)
 
 func copyStore(from, to string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {

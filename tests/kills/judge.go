@@ -218,7 +218,7 @@ func (r *run) judgeNames(ctx context.Context) error {
 }
 
 func (r *run) judgePower() error {
-	log, err := sim.ReadPowerLog(filepath.Join(r.node.Dir(), "hosts"))
+	log, err := sim.ReadPowerLog(filepath.Join(r.node.Dir(), hostsDir))
 	if err != nil {
 		return err
 	}

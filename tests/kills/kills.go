@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/node"
 )
@@ -29,6 +30,8 @@ type Config struct {
 	Quiet    time.Duration // how long the end may take to become quiet
 	Seed     uint64        // of the clients' choices and of the kills
 	Env      []string      // of the node
+	// Once ends the kills at the first thing that is wrong.
+	Once bool
 	// Patience ends a run that cannot go on; a run that is expected to go wrong does not wait for long.
 	Patience time.Duration
 	Log      func(format string, args ...any)
@@ -50,6 +53,8 @@ type run struct {
 	gate    *gate
 	journal journal
 	report  Report
+	checked int                          // of the journal's commands, how many were looked for in the store after a kill
+	known   map[schemas.OperationID]bool // operations that hosts worked for and that were looked for in the store
 	random  *rand.Rand
 }
 
@@ -58,7 +63,7 @@ type run struct {
 func Run(ctx context.Context, cfg Config) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.Patience)
 	defer cancel()
-	r := &run{cfg: cfg, gate: newGate(), report: Report{Steps: map[string]int{}, orphan: map[string]bool{}}, random: rand.New(rand.NewPCG(cfg.Seed, 0))} //nolint:gosec // repeatable on purpose
+	r := &run{cfg: cfg, gate: newGate(), report: Report{Steps: map[string]int{}}, known: map[schemas.OperationID]bool{}, random: rand.New(rand.NewPCG(cfg.Seed, 0))} //nolint:gosec // repeatable on purpose
 	if err := r.start(ctx); err != nil {
 		return r.report, err
 	}
@@ -123,6 +128,9 @@ func (r *run) killMany(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for i := range r.cfg.Kills {
+		if r.cfg.Once && len(r.report.Broken) > 0 {
+			break
+		}
 		if err := r.killOnce(ctx, i); err != nil {
 			return fmt.Errorf("kill %d: %w", i+1, err)
 		}
@@ -149,6 +157,9 @@ func (r *run) killOnce(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
+	if err := r.killEarly(ctx, i); err != nil {
+		return err
+	}
 	took, err := r.node.Restart(ctx)
 	if err != nil {
 		return err
@@ -157,6 +168,19 @@ func (r *run) killOnce(ctx context.Context, i int) error {
 	r.report.kill(left, took)
 	r.cfg.Log("kill %3d: %3d unfinished, %5d accepted so far, ready after %s", i+1, left.unfinished, r.journal.accepted(), took.Round(time.Millisecond))
 	return nil
+}
+
+// killEarly kills some of the nodes once more while they start.
+func (r *run) killEarly(ctx context.Context, i int) error {
+	if i%5 != 4 {
+		return nil
+	}
+	if err := r.node.Launch(); err != nil {
+		return err
+	}
+	pause(ctx, time.Duration(r.random.Int64N(int64(median(r.report.Ready)))))
+	r.report.Early++
+	return r.node.Kill9()
 }
 
 func tail(s string) string {

@@ -55,18 +55,29 @@ func TestPlantedBugsTurnTheRunRed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bug := range []string{"answer-before-commit", "step-before-commit", "no-dedupe"} {
-		t.Run(bug, func(t *testing.T) {
+	for _, bug := range []struct {
+		name  string
+		kills int
+		found func(*kills.Report) int
+	}{
+		{"answer-before-commit", 12, func(r *kills.Report) int { return r.Lost }},
+		{"step-before-commit", 12, func(r *kills.Report) int { return r.Orphans }},
+		{"no-dedupe", 2, func(r *kills.Report) int { return r.Doubled }},
+	} {
+		t.Run(bug.name, func(t *testing.T) {
 			cfg := kills.Defaults()
-			cfg.Binary, cfg.Dir, cfg.Kills, cfg.Seed = binary, t.TempDir(), 6, *seed
-			cfg.Env = []string{"OZONE_PLANT=" + bug}
+			cfg.Binary, cfg.Dir, cfg.Kills, cfg.Seed, cfg.Once = binary, t.TempDir(), bug.kills, *seed, true
+			cfg.Env = []string{"OZONE_PLANT=" + bug.name}
 			cfg.Gap, cfg.Delay, cfg.Repeats = time.Second, 0, 0.3
 			cfg.Quiet, cfg.Patience = 5*time.Second, time.Minute
 			report, err := kills.Run(t.Context(), cfg)
-			if err == nil && len(report.Broken) == 0 {
-				t.Errorf("nothing was found:\n%s", report.String())
+			if err != nil {
+				t.Fatal(err)
 			}
-			t.Logf("error: %v\n%s", err, report.String())
+			if bug.found(&report) == 0 {
+				t.Errorf("the defect was not found:\n%s", report.String())
+			}
+			t.Logf("\n%s", report.String())
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 // Report is what a run saw.
 type Report struct {
 	Kills       int
+	Early       int // of them, before the node was ready
 	Commands    int // of the clients
 	Sent        int // requests of these commands
 	Repeated    int // commands that were sent more than once
@@ -25,6 +26,7 @@ type Report struct {
 	Stuck    int // unfinished long after the load ended
 	Failed   int // ended badly on hosts without faults
 	Overlaps int // servers that were on at two places
+	Orphans  int // operations that hosts worked for and no row names
 
 	Quiet      time.Duration // from the end of the load to the last operation's end
 	Unfinished []int         // operations under way, at each kill
@@ -33,8 +35,6 @@ type Report struct {
 	// Broken says in words everything that was wrong; the first ones only.
 	Broken []string
 	More   int // further ones
-
-	orphan map[string]bool
 }
 
 // mostBroken bounds the words of a report.
@@ -81,8 +81,8 @@ func (r *Report) String() string {
 	for _, d := range r.Ready {
 		worst = max(worst, d)
 	}
-	fmt.Fprintf(&b, "kills %d; commands %d (%d requests, %d commands repeated), accepted %d, refused %d, 503 %d, unanswered %d\n",
-		r.Kills, r.Commands, r.Sent, r.Repeated, r.Accepted, r.Refused, r.Unavailable, r.Unknown)
+	fmt.Fprintf(&b, "kills %d (%d before ready); commands %d (%d requests, %d commands repeated), accepted %d, refused %d, 503 %d, unanswered %d\n",
+		r.Kills, r.Early, r.Commands, r.Sent, r.Repeated, r.Accepted, r.Refused, r.Unavailable, r.Unknown)
 	fmt.Fprintf(&b, "unfinished at the median kill %d, least %d; restart to ready median %s, worst %s; quiet after %s\n",
 		r.MedianUnfinished(), least(r.Unfinished), median(r.Ready).Round(time.Millisecond), worst.Round(time.Millisecond), r.Quiet.Round(time.Millisecond))
 	fmt.Fprintf(&b, "servers at the end %d, power switches %d\n", r.Servers, r.Switches)
@@ -95,7 +95,8 @@ func (r *Report) String() string {
 	}
 	slices.Sort(steps)
 	fmt.Fprintf(&b, "kills that met a step under way: %s\n", strings.Join(steps, ", "))
-	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, wrong in all %d", r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, len(r.Broken)+r.More)
+	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, wrong in all %d",
+		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, len(r.Broken)+r.More)
 	for _, s := range r.Broken {
 		b.WriteString("\n- " + s)
 	}

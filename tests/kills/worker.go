@@ -136,8 +136,12 @@ var acts = []struct {
 	{14, func(w *worker, id int64) *command {
 		return w.command("server.image", http.MethodPost, "/images", fmt.Sprintf(`{"image":{"serverId":%d,"name":"i%d"}}`, id, w.sent))
 	}},
-	{6, func(w *worker, id int64) *command { return w.put(id, fmt.Sprintf(`{"server":{"name":"w%d-renamed%d"}}`, w.number, w.sent)) }},
-	{14, func(w *worker, id int64) *command { return w.put(id, fmt.Sprintf(`{"server":{"adminPass":"secret%d"}}`, w.sent)) }},
+	{6, func(w *worker, id int64) *command {
+		return w.put(id, fmt.Sprintf(`{"server":{"name":"w%d-renamed%d"}}`, w.number, w.sent))
+	}},
+	{14, func(w *worker, id int64) *command {
+		return w.put(id, fmt.Sprintf(`{"server":{"adminPass":"secret%d"}}`, w.sent))
+	}},
 	{10, (*worker).remove},
 }
 

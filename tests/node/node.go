@@ -38,6 +38,8 @@ type Node struct {
 	log logs
 
 	cmd   *exec.Cmd
+	began time.Time
+	ready chan string   // gets the ready line
 	ended chan struct{} // closed when the process has ended
 	err   error         // of the process; read after ended
 	url   string
@@ -55,6 +57,14 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 
 // Restart starts the process anew after Kill9 or Stop and returns how long it took to be ready.
 func (n *Node) Restart(ctx context.Context) (time.Duration, error) {
+	if err := n.Launch(); err != nil {
+		return 0, err
+	}
+	return n.await(ctx)
+}
+
+// Launch starts the process and does not wait until it is ready.
+func (n *Node) Launch() error {
 	listen := n.cfg.Listen
 	if listen == "" {
 		listen = "127.0.0.1:0"
@@ -66,17 +76,17 @@ func (n *Node) Restart(ctx context.Context) (time.Duration, error) {
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing survives a test
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {
-		return 0, fmt.Errorf("start node: %w", err)
+		return fmt.Errorf("start node: %w", err)
 	}
-	began := time.Now()
+	n.began = time.Now()
 	if err := n.cmd.Start(); err != nil {
-		return 0, fmt.Errorf("start node: %w", err)
+		return fmt.Errorf("start node: %w", err)
 	}
-	ready, read := make(chan string, 1), make(chan struct{}) // one ready line
-	go n.read(out, ready, read)
-	n.ended = make(chan struct{})
+	n.ready, n.ended = make(chan string, 1), make(chan struct{}) // one ready line
+	read := make(chan struct{})
+	go n.read(out, n.ready, read)
 	go n.reap(n.cmd, read, n.ended)
-	return n.await(ctx, began, ready)
+	return nil
 }
 
 // read keeps what the process prints and reports its ready line; it ends with the process.
@@ -99,12 +109,12 @@ func (n *Node) reap(cmd *exec.Cmd, read <-chan struct{}, ended chan<- struct{}) 
 	close(ended)
 }
 
-func (n *Node) await(ctx context.Context, began time.Time, ready <-chan string) (time.Duration, error) {
+func (n *Node) await(ctx context.Context) (time.Duration, error) {
 	end := time.NewTimer(patience)
 	defer end.Stop()
 	select {
-	case line := <-ready:
-		took := time.Since(began)
+	case line := <-n.ready:
+		took := time.Since(n.began)
 		n.url = urlIn(line)
 		if n.url == "" {
 			return took, errors.Join(fmt.Errorf("start node: no URL in %q", line), n.Kill9())
