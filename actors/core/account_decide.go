@@ -154,7 +154,7 @@ func overLimit(s schemas.Account, more int64) *schemas.Error {
 	for _, q := range s.Pending {
 		used += q.RAMMiB
 	}
-	if s.RAMLimitMiB == 0 || used+more <= s.RAMLimitMiB {
+	if s.RAMLimitMiB == 0 || more <= 0 || used+more <= s.RAMLimitMiB { // the limit may have been lowered below what is used
 		return nil
 	}
 	return schemas.Errorf(schemas.KindLimit, "maxTotalRAMSize of %d MB would be exceeded", s.RAMLimitMiB).

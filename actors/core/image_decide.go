@@ -41,10 +41,13 @@ func DecideImage(s schemas.Image, m any, in Input) (schemas.Image, Effects, erro
 		d.outcome(m)
 	case ServerGone:
 		d.serverGone(m)
+	case HomeIs:
+		d.follow(m.Place)
 	case Wake:
 		d.wake()
 	case Resume:
 		if c := d.Cursor; c != nil && c.Step != "" {
+			d.edit().Deadline = d.in.Now.Add(d.timeout())
 			d.send()
 		}
 	case Poison:
@@ -133,7 +136,22 @@ func (d *image) serverGone(m ServerGone) {
 // remove has the image's host delete the files, repeated until it confirms; op ends with it when action is given.
 func (d *image) remove(op schemas.OperationID, action schemas.Action) {
 	d.Cursor = &schemas.Cursor{Operation: op, Action: action, Plan: planRemove, Step: schemas.StepRemove, Attempt: 1}
-	d.try(cleanupTimeouts[schemas.StepRemove])
+	d.try()
+}
+
+// follow repeats a removal on the host where the image's server is now. Files of a host that is off for good are nobody's.
+func (d *image) follow(p schemas.Placement) {
+	if c := d.Cursor; c == nil || c.Plan != planRemove {
+		return
+	}
+	if p.Gone {
+		d.removed()
+		return
+	}
+	if p.Host != 0 {
+		d.Host, d.Copy = p.Host, p.Copy
+	}
+	d.try()
 }
 
 // fire follows one row of the image's table.
@@ -159,13 +177,22 @@ func (d *image) begin(row planStep) {
 	c := d.edit()
 	c.Step, c.Attempt = row.Step, 1
 	d.Progress = row.Percent
-	d.try(row.Timeout)
+	d.try()
+}
+
+// timeout is the deadline of the cursor's step.
+func (d *image) timeout() time.Duration {
+	c := d.Cursor
+	if row, _, ok := stepOf(c.Plan, c.Step); ok {
+		return d.in.Rules.timeout(c.Step, row.Timeout)
+	}
+	return d.in.Rules.timeout(c.Step, cleanupTimeouts[c.Step])
 }
 
 // try sends the present attempt of the cursor's step with a fresh deadline.
-func (d *image) try(timeout time.Duration) {
+func (d *image) try() {
 	c := d.edit()
-	c.Deadline = d.in.Now.Add(d.in.Rules.timeout(c.Step, timeout))
+	c.Deadline = d.in.Now.Add(d.timeout())
 	if c.Action != "" {
 		_, index, _ := stepOf(c.Plan, c.Step)
 		d.e.Progress = append(d.e.Progress, Progress{
@@ -179,13 +206,9 @@ func (d *image) try(timeout time.Duration) {
 // send gives the host the cursor's step; its id is the same when it is sent again.
 func (d *image) send() {
 	c := d.Cursor
-	timeout := cleanupTimeouts[c.Step]
-	if row, _, ok := stepOf(c.Plan, c.Step); ok {
-		timeout = row.Timeout
-	}
 	d.e.Steps = append(d.e.Steps, schemas.Step{
 		V: schemas.MessageV, Operation: c.Operation, Name: c.Step, Attempt: c.Attempt, Host: d.Host, Actor: d.ID.Ref(), Account: d.Account,
-		Timeout: d.in.Rules.timeout(c.Step, timeout),
+		Timeout: d.timeout(),
 		Params:  schemas.StepParams{Server: d.Server, Copy: d.Copy, Image: d.ID, Name: d.Name},
 	})
 }
@@ -206,7 +229,7 @@ func (d *image) outcome(o *schemas.Outcome) {
 		d.removed()
 	case o.Failure != nil && c.Attempt < Attempts && o.Failure.Reason.Passes():
 		d.edit().Attempt++
-		d.try(row.Timeout)
+		d.try()
 	case o.Failure != nil:
 		d.fail(row.Failed, stepError(o))
 	case index+1 < len(planOf(c.Plan)):
@@ -258,7 +281,7 @@ func (d *image) wake() {
 	}
 	switch {
 	case c.Plan == planRemove:
-		d.try(cleanupTimeouts[schemas.StepRemove])
+		d.e.tell(d.Server.Ref(), WhereIs{Image: d.ID}) // its answer repeats the removal in this turn
 	case c.Step == "":
 		d.fire(schemas.OnPrepared, 0)
 		d.begin(planOf(planImage)[0])

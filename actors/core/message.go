@@ -57,6 +57,12 @@ type ImageEnded struct {
 	Gone  bool
 }
 
+// WhereIs asks a server on behalf of one of its images where it runs; HomeIs answers it.
+type WhereIs struct{ Image schemas.ImageID }
+
+// HomeIs tells an image where the server runs that it was made from: an image follows its server.
+type HomeIs struct{ Place schemas.Placement }
+
 // HostChanged tells a cluster that one of its hosts is up, lost or fenced.
 type HostChanged struct {
 	Host   schemas.Host

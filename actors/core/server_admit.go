@@ -120,11 +120,11 @@ func (d *server) create(a *Admit) {
 	d.Copies = 1
 	d.Cursor = &schemas.Cursor{
 		Operation: c.ID, Action: c.Action, Plan: planCreate, Expires: c.Expires, Flavor: c.Params.Flavor, Image: c.Params.Image,
-		Cluster: d.in.Rules.Clusters[0],
+		Cluster: d.in.Rules.Clusters[0], Payload: len(c.Payload) > 0,
 	}
 	d.e.open(a, int64(d.ID), schemas.OperationAdmitting, nil)
 	d.e.key(c)
-	d.e.Payloads = append(d.e.Payloads, Payload{Operation: c.ID, Sealed: c.Payload})
+	d.keepPayload(c)
 	d.allocate(true, 0)
 }
 
@@ -132,10 +132,15 @@ func (d *server) create(a *Admit) {
 func (d *server) open(a *Admit) {
 	d.e.open(a, a.Command.Target, schemas.OperationRunning, nil)
 	d.e.key(a.Command)
-	if len(a.Command.Payload) > 0 {
-		d.e.Payloads = append(d.e.Payloads, Payload{Operation: a.Command.ID, Sealed: a.Command.Payload})
-	}
+	d.keepPayload(a.Command)
 	d.touch()
+}
+
+// keepPayload keeps what the command carries sealed until it is delivered.
+func (d *server) keepPayload(c *schemas.Command) {
+	if len(c.Payload) > 0 {
+		d.e.Payloads = append(d.e.Payloads, Payload{Operation: c.ID, Sealed: c.Payload})
+	}
 }
 
 // start admits a command that needs its host only, and sends the first step.
@@ -144,7 +149,7 @@ func (d *server) start(a *Admit, plan string, to schemas.Status) {
 	d.open(a)
 	d.set(to, 0)
 	d.Reason = ""
-	d.Cursor = &schemas.Cursor{Operation: c.ID, Action: c.Action, Plan: plan, Image: d.Image}
+	d.Cursor = &schemas.Cursor{Operation: c.ID, Action: c.Action, Plan: plan, Image: d.Image, Payload: len(c.Payload) > 0}
 	d.e.accept(c, c.Target, false)
 	d.event(c.Action, PhaseStart, c.ID, nil)
 	d.begin(planOf(plan)[0])
@@ -172,8 +177,10 @@ func (d *server) name(c *schemas.Command) {
 // rebuild wipes the disk and installs an image that was found to be usable; without one the present image.
 func (d *server) rebuild(a *Admit, to schemas.Status) {
 	c := a.Command
-	if c.Params.Image == 0 {
-		c.Params.Image = d.Image
+	if c.Params.Image == 0 { // the command itself stays as it came: it may be decided again
+		present, on := *c, *a
+		present.Params.Image, on.Command = d.Image, &present
+		a, c = &on, &present
 	}
 	if !a.Imaged && !d.in.Rules.BaseImages[c.Params.Image] {
 		d.e.tell(c.Params.Image.Ref(), a)
@@ -235,6 +242,10 @@ func (d *server) shrinkQuota(need int64) {
 
 // revert goes back to the source: Home is the old copy again from the start.
 func (d *server) revert(a *Admit, to schemas.Status) {
+	if d.Other.Gone {
+		d.e.refuse(a, schemas.Errorf(schemas.KindForbidden, "the server as it was before the resize is gone; confirm the resize"))
+		return
+	}
 	home := *d.Other
 	other := d.Home
 	d.Home, d.Other = home, &other
@@ -272,9 +283,9 @@ func (d *server) delete(a *Admit, to schemas.Status) {
 		d.e.tell(id.Ref(), ServerGone{Operation: c.ID})
 	}
 	d.Images = nil
-	if d.Other != nil {
+	d.tearDown(d.Home, schemas.StepStop, c.ID, schemas.ServerDelete)
+	if d.Other != nil { // after Home: were it gone already, the addresses would go with it
 		d.tearDown(*d.Other, schemas.StepStop, c.ID, schemas.ServerDelete)
 		d.Other = nil
 	}
-	d.tearDown(d.Home, schemas.StepStop, c.ID, schemas.ServerDelete)
 }

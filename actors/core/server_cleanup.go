@@ -48,6 +48,9 @@ func (d *server) cleanupOutcome(o *schemas.Outcome) bool {
 	if i < 0 {
 		return false
 	}
+	if w := d.Unsettled; w != nil && o.Failure == nil && w.Host == o.Host && w.Copy == o.Copy {
+		d.Unsettled = nil // the host did this later step: whatever became of the earlier one is over
+	}
 	switch c := d.editCleanup(i); {
 	case o.Failure != nil: // repeated until confirmed
 		c.Attempt++

@@ -24,6 +24,8 @@ func DecideServer(s schemas.Server, m any, in Input) (schemas.Server, Effects, e
 		d.notice(m)
 	case ImageEnded:
 		d.imageEnded(m)
+	case WhereIs:
+		d.e.tell(m.Image.Ref(), HomeIs{Place: d.Home})
 	case Wake:
 		d.wake()
 	case Resume:
@@ -47,7 +49,7 @@ func (d *server) allocated(m *schemas.Allocated) {
 		d.refusedByCluster(m.Refused)
 		return
 	}
-	if d.in.Now.After(c.Expires) {
+	if due(c.Expires, d.in.Now) {
 		d.giveUp()
 		return
 	}
@@ -162,10 +164,14 @@ func (d *server) confirmItself() {
 }
 
 // resume asks again, after a claim, for everything that the server waits for; the ids are the same, so hosts do it once.
+// The host gets the step's whole time again: nobody may have listened for long.
 func (d *server) resume() {
 	if c := d.Cursor; c != nil && c.Step != "" {
 		row, _, ok := stepOf(c.Plan, c.Step)
 		if ok {
+			d.edit().Deadline = d.in.Now.Add(d.in.Rules.timeout(row.Step, row.Timeout))
+			d.e.Save = true
+			d.report()
 			d.send(row)
 		}
 	}

@@ -51,7 +51,7 @@ func (d *server) send(row planStep) {
 	c := d.Cursor
 	p := d.place(row.At)
 	params := d.params(p)
-	params.WantsPayload = row.Step == schemas.StepSetPassword || (row.Step == schemas.StepCreateDisk && c.Plan == planCreate)
+	params.WantsPayload = c.Payload && (row.Step == schemas.StepSetPassword || row.Step == schemas.StepCreateDisk)
 	if row.Step == schemas.StepCopy || row.Step == schemas.StepCopyDelta {
 		params.SourceHost, params.SourceCopy = d.Home.Host, d.Home.Copy
 	}
@@ -203,6 +203,9 @@ func (d *server) fail(on schemas.Trigger, why *schemas.OperationError) {
 
 // notice is the news of a host; each is answered, so that it is not repeated for ever.
 func (d *server) notice(n *schemas.HostNotice) {
+	if c := d.Cursor; c != nil && c.Step == "" {
+		return // the cluster's answer may place it on that very host: the news is repeated until it came
+	}
 	d.e.Letters = append(d.e.Letters, Letter{To: schemas.ShardOfCluster(n.Cluster), Type: schemas.TypeNoted, Message: &schemas.HostNoted{
 		V: schemas.MessageV, Host: n.Host, Cluster: n.Cluster, Server: n.Server, Change: n.Change,
 	}})
@@ -227,6 +230,10 @@ func (d *server) notice(n *schemas.HostNotice) {
 		if d.Status == schemas.StatusUnknown && d.Home.Host == n.Host {
 			d.fire(schemas.OnHostBack, 100)
 			d.Former = ""
+		}
+		if w := d.Unsettled; w != nil && w.Host == n.Host && w.Copy == d.Home.Copy {
+			d.Unsettled = nil // what the host still does to this copy, it does before anything new
+			d.touch()
 		}
 	case schemas.HostFenced:
 		d.fenced(n.Host)

@@ -1,0 +1,86 @@
+package core
+
+import "github.com/ozonecloud/ozone/schemas"
+
+// operation is one way to use the cloud, for the tests that strike it everywhere. Its own faults make it take a way
+// that is not taken when all goes well.
+type operation struct {
+	name   string
+	setup  func(w *cloud) int64 // the target
+	action schemas.Action
+	params schemas.Params
+	own    []point // steps that always fail
+	timer  bool    // it begins by itself, a day later
+	steps  []string
+}
+
+// operations are all of them; together they take every row of every plan, every teardown and every request.
+func operations() []operation {
+	server := func(w *cloud) int64 { return int64(w.create(2)) }
+	verify := func(w *cloud) int64 { return int64(w.resized(3)) }
+	image := func(w *cloud) int64 { return int64(w.makeImage(w.create(2))) }
+	nothing := func(*cloud) int64 { return 0 }
+	return []operation{
+		{name: "create", setup: nothing, action: schemas.ServerCreate, params: schemas.Params{Flavor: 2, Image: 1}, steps: []string{"create/fetch_image", "create/create_disk", "create/start"}},
+		{name: "rename", setup: server, action: schemas.ServerUpdate, params: schemas.Params{Name: new("b")}},
+		{name: "password", setup: server, action: schemas.ServerUpdate, params: schemas.Params{Password: true}, steps: []string{"password/set_password"}},
+		{name: "reboot soft", setup: server, action: schemas.ServerReboot, steps: []string{"reboot_soft/restart_soft"}},
+		{name: "reboot hard", setup: server, action: schemas.ServerReboot, params: schemas.Params{Hard: true}, steps: []string{"reboot_hard/restart_hard"}},
+		{
+			name: "rebuild", setup: server, action: schemas.ServerRebuild, params: schemas.Params{Image: 2},
+			steps: []string{"rebuild/stop", "rebuild/wipe", "rebuild/create_disk", "rebuild/start"},
+		},
+		{
+			name: "resize", setup: server, action: schemas.ServerResize, params: schemas.Params{Flavor: 3},
+			steps: []string{"resize/snapshot", "resize/copy", "resize/stop", "resize/copy_delta", "resize/start"},
+		},
+		{
+			name: "resize that fails", setup: server, action: schemas.ServerResize, params: schemas.Params{Flavor: 3},
+			own: []point{{aStep, "resize/start"}}, steps: []string{"restore/stop", "restore/start", "cleanup/wipe"},
+		},
+		{
+			name: "resize that fails early", setup: server, action: schemas.ServerResize, params: schemas.Params{Flavor: 3},
+			own: []point{{aStep, "resize/copy"}}, steps: []string{"cleanup/stop", "cleanup/wipe"},
+		},
+		{name: "confirm", setup: verify, action: schemas.ServerResizeConfirm, steps: []string{"cleanup/wipe"}},
+		{name: "confirm by itself", setup: verify, timer: true, steps: []string{"cleanup/wipe"}},
+		{name: "revert", setup: verify, action: schemas.ServerResizeRevert, steps: []string{"revert/stop", "revert/start", "cleanup/wipe"}},
+		{name: "delete", setup: server, action: schemas.ServerDelete, steps: []string{"cleanup/stop", "cleanup/wipe"}},
+		{name: "delete in VERIFY_RESIZE", setup: verify, action: schemas.ServerDelete, steps: []string{"cleanup/stop", "cleanup/wipe"}},
+		{
+			name: "image", setup: func(w *cloud) int64 { w.create(2); return 0 }, action: schemas.ServerImage, params: schemas.Params{Server: 1000},
+			steps: []string{"image/snapshot", "image/save"},
+		},
+		{name: "delete image", setup: image, action: schemas.ImageDelete, steps: []string{"remove/remove"}},
+		{
+			name: "delete with image", setup: func(w *cloud) int64 { return int64(w.image(schemas.ImageID(image(w))).Server) },
+			action: schemas.ServerDelete, steps: []string{"remove/remove", "cleanup/stop", "cleanup/wipe"},
+		},
+		{name: "suspend", setup: server, action: schemas.ServerSuspend},
+	}
+}
+
+// faults are the operation's own, and behind them a test's.
+func (o *operation) faults(other func(p point) action) func(p point) action {
+	return func(p point) action {
+		a := pass
+		if other != nil {
+			a = other(p)
+		}
+		for _, q := range o.own {
+			if p == q && a == pass {
+				return fail
+			}
+		}
+		return a
+	}
+}
+
+// begin starts the operation.
+func (w *cloud) begin(o *operation, target int64) {
+	if o.timer {
+		w.pass(w.rules.ConfirmAfter)
+		return
+	}
+	w.order(o.action, target, o.params)
+}
