@@ -76,6 +76,7 @@ type Cursor struct {
 	Flavor  FlavorID  `json:"flavor,omitempty"`
 	Image   ImageID   `json:"image,omitempty"`
 	Cluster ClusterID `json:"cluster,omitempty"` // asked last
+	Payload bool      `json:"payload,omitempty"` // a sealed payload is kept for it
 }
 
 // Cleanup is the teardown of one copy: stop, wipe, then release at the cluster; repeated until confirmed.
