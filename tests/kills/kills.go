@@ -27,6 +27,7 @@ type Config struct {
 	Delay    time.Duration // of each step on a host
 	Gap      time.Duration // the longest time between being ready and the next kill
 	Repeats  float64       // the share of commands that are sent again with the same key
+	Hurry    float64       // the share of accepted commands whose end their client does not wait for
 	Quiet    time.Duration // how long the end may take to become quiet
 	Seed     uint64        // of the clients' choices and of the kills
 	Env      []string      // of the node
@@ -41,7 +42,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Kills: 15, Clients: 48, Accounts: 16, Hosts: 8, Delay: 60 * time.Millisecond, Gap: 4 * time.Second,
-		Repeats: 0.05, Quiet: time.Minute, Seed: 1, Patience: time.Hour, Log: func(string, ...any) {},
+		Repeats: 0.05, Hurry: 0.15, Quiet: time.Minute, Seed: 1, Patience: time.Hour, Log: func(string, ...any) {},
 	}
 }
 

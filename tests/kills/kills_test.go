@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
 // steps is every step of every operation that a tenant can order.
 var steps = []string{
 	"fetch_image", "create_disk", "start", "stop", "wipe", "restart_soft", "restart_hard", "set_password", "snapshot",
-	"copy", "copy_delta", "save",
+	"copy", "copy_delta", "save", "remove",
 }
 
 func TestWhatWasAcceptedSurvivesEveryKill(t *testing.T) {
@@ -60,16 +60,16 @@ func TestPlantedBugsTurnTheRunRed(t *testing.T) {
 		kills int
 		found func(*kills.Report) int
 	}{
-		{"answer-before-commit", 12, func(r *kills.Report) int { return r.Lost }},
-		{"step-before-commit", 12, func(r *kills.Report) int { return r.Orphans }},
+		{"answer-before-commit", 30, func(r *kills.Report) int { return r.Lost }},
+		{"step-before-commit", 30, func(r *kills.Report) int { return r.Orphans }},
 		{"no-dedupe", 2, func(r *kills.Report) int { return r.Doubled }},
 	} {
 		t.Run(bug.name, func(t *testing.T) {
 			cfg := kills.Defaults()
 			cfg.Binary, cfg.Dir, cfg.Kills, cfg.Seed, cfg.Once = binary, t.TempDir(), bug.kills, *seed, true
 			cfg.Env = []string{"OZONE_PLANT=" + bug.name}
-			cfg.Gap, cfg.Delay, cfg.Repeats = time.Second, 0, 0.3
-			cfg.Quiet, cfg.Patience = 5*time.Second, time.Minute
+			cfg.Gap, cfg.Delay, cfg.Repeats, cfg.Hurry = time.Second, 0, 0.3, 1
+			cfg.Quiet, cfg.Patience = 10*time.Second, 2*time.Minute
 			report, err := kills.Run(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)

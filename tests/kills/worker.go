@@ -67,7 +67,7 @@ func (w *worker) step(ctx context.Context) {
 	w.sendAndRepeat(ctx, c)
 	w.keep(c)
 	operation, ok := c.accepted()
-	if !ok || w.random.IntN(6) == 0 { // some do not wait
+	if !ok || w.random.Float64() < w.run.cfg.Hurry {
 		return
 	}
 	w.await(ctx, operation)
@@ -94,7 +94,7 @@ func (w *worker) next(ctx context.Context) *command {
 	if len(w.servers) < mostServers && (len(w.servers) == 0 || w.random.IntN(2) == 0) {
 		return w.create()
 	}
-	if len(w.images) > 0 && w.random.IntN(8) == 0 {
+	if len(w.images) > 0 && w.random.IntN(5) == 0 {
 		i := w.random.IntN(len(w.images))
 		id := w.images[i]
 		w.images = append(w.images[:i], w.images[i+1:]...)
