@@ -52,6 +52,10 @@ func admitToAccount(s schemas.Account, a *Admit, in Input) (schemas.Account, Eff
 	case schemas.ServerCreate:
 		return admitCreate(s, a, in)
 	case schemas.ImageDelete:
+		if in.Rules.BaseImages[schemas.ImageID(c.Target)] {
+			e.refuse(a, schemas.Errorf(schemas.KindInvalid, "image %d belongs to the cloud", c.Target).Named(schemas.FaultCloudServers))
+			return s, e, nil
+		}
 		e.tell(schemas.ImageID(c.Target).Ref(), a)
 	case schemas.ServerImage:
 		e.tell(c.Params.Server.Ref(), a)

@@ -50,7 +50,7 @@ func (w *cloud) busyWith() string {
 		}
 	}
 	for _, i := range w.images() {
-		if i.Cursor != nil && (i.Cursor.Plan == planImage || w.answers(i.Host)) {
+		if i.Cursor != nil && !w.orphaned(i) && (i.Cursor.Plan == planImage || w.answers(i.Host)) {
 			return fmt.Sprintf("image %d in %s at %s/%q", i.ID, i.Status, i.Cursor.Plan, i.Cursor.Step)
 		}
 	}
@@ -61,6 +61,13 @@ func (w *cloud) busyWith() string {
 		}
 	}
 	return ""
+}
+
+// orphaned tells whether the files of an image are on a host that was fenced after its deleted server had left it:
+// nobody tells the image, which asks for ever. No operation waits for it.
+func (w *cloud) orphaned(i schemas.Image) bool {
+	s := w.server(i.Server)
+	return w.machines[i.Host].off && i.Cursor.Plan == planRemove && i.Cursor.Action == "" && s.Status == schemas.StatusDeleted && len(s.Cleanups) == 0
 }
 
 func (w *cloud) answers(id schemas.HostID) bool { return w.machines[id].alive || w.machines[id].off }

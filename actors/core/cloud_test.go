@@ -34,7 +34,7 @@ type cloud struct {
 	fault   func(p point) action
 	onStep  func(s *schemas.Step) // sees each step on its way to its host
 	points  []point               // what a fault could have struck, in order
-	crashed bool                  // the turn under way died with its node
+	silent  []func()              // what ends the silence of hosts
 	counter int
 }
 
@@ -107,6 +107,8 @@ const (
 	outcomeTwice action = "outcome repeated"
 	outcomeLate  action = "late outcome"
 	holdBack     action = "held"
+	silentBack   action = "host silent, then back"
+	silentFenced action = "host silent, then fenced"
 )
 
 // newCloud is a cloud with hosts 1..n of 8 GiB in cluster 1 and an account without a limit.
@@ -316,7 +318,6 @@ func (w *cloud) nextTime() time.Time {
 
 // crash ends the node: what was not committed and what was not sent is forgotten. The next owner begins with the rows.
 func (w *cloud) crash() {
-	w.crashed = true
 	w.epoch++
 	w.cells, w.index = map[schemas.Ref]actor{}, map[schemas.ClusterID]*Index{}
 	w.queue = slices.DeleteFunc(w.queue, func(e envelope) bool { return !e.durable })

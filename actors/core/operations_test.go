@@ -9,8 +9,8 @@ type operation struct {
 	setup  func(w *cloud) int64 // the target
 	action schemas.Action
 	params schemas.Params
-	own    []point // steps that always fail
-	timer  bool    // it begins by itself, a day later
+	own    []point                      // steps that always fail
+	run    func(w *cloud, target int64) // instead of the action
 	steps  []string
 }
 
@@ -43,7 +43,7 @@ func operations() []operation {
 			own: []point{{aStep, "resize/copy"}}, steps: []string{"cleanup/stop", "cleanup/wipe"},
 		},
 		{name: "confirm", setup: verify, action: schemas.ServerResizeConfirm, steps: []string{"cleanup/wipe"}},
-		{name: "confirm by itself", setup: verify, timer: true, steps: []string{"cleanup/wipe"}},
+		{name: "confirm by itself", setup: verify, run: func(w *cloud, _ int64) { w.pass(w.rules.ConfirmAfter) }, steps: []string{"cleanup/wipe"}},
 		{name: "revert", setup: verify, action: schemas.ServerResizeRevert, steps: []string{"revert/stop", "revert/start", "cleanup/wipe"}},
 		{name: "delete", setup: server, action: schemas.ServerDelete, steps: []string{"cleanup/stop", "cleanup/wipe"}},
 		{name: "delete in VERIFY_RESIZE", setup: verify, action: schemas.ServerDelete, steps: []string{"cleanup/stop", "cleanup/wipe"}},
@@ -57,6 +57,12 @@ func operations() []operation {
 			action: schemas.ServerDelete, steps: []string{"remove/remove", "cleanup/stop", "cleanup/wipe"},
 		},
 		{name: "suspend", setup: server, action: schemas.ServerSuspend},
+		{name: "host lost and back", setup: server, run: func(w *cloud, s int64) {
+			home := w.server(schemas.ServerID(s)).Home.Host
+			w.lose(home)
+			w.comeBack(home)
+		}},
+		{name: "host fenced", setup: server, run: func(w *cloud, s int64) { w.fence(w.server(schemas.ServerID(s)).Home.Host) }},
 	}
 }
 
@@ -78,8 +84,8 @@ func (o *operation) faults(other func(p point) action) func(p point) action {
 
 // begin starts the operation.
 func (w *cloud) begin(o *operation, target int64) {
-	if o.timer {
-		w.pass(w.rules.ConfirmAfter)
+	if o.run != nil {
+		o.run(w, target)
 		return
 	}
 	w.order(o.action, target, o.params)
