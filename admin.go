@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -91,6 +92,9 @@ func (n *Node) adminRoutes() http.Handler {
 		}
 		return struct{}{}, n.fence(r.Context(), schemas.HostID(id))
 	})
+	// Profiles for who looks into a running node: curl --unix-socket DIR/admin.sock http://node/debug/pprof/heap
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	return mux
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -101,6 +102,7 @@ type serveCmd struct {
 
 // Run serves until a signal comes.
 func (s *serveCmd) Run(ctx context.Context, e *env) error {
+	tuneMemory()
 	cfg := s.Config
 	cfg.Log, cfg.Out = e.log, e.out
 	node, err := ozone.New(cfg)
@@ -108,4 +110,21 @@ func (s *serveCmd) Run(ctx context.Context, e *env) error {
 		return usageError{err}
 	}
 	return node.Run(ctx)
+}
+
+// How a node trades memory for CPU: the heap may grow to five times what is live before it is collected, as long as
+// all of it stays below the limit. Source: PROMISES, a node under overload stays below 512 MiB.
+const (
+	gcPercent   = 400
+	memoryLimit = 400 << 20 // bytes; soft: above it the collector works harder
+)
+
+// tuneMemory sets the collector unless the environment does.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
