@@ -286,6 +286,19 @@ func TestARepeatedKeyGetsTheFirstAnswerAlsoFromTheNextEngine(t *testing.T) {
 	}
 }
 
+func TestARepetitionThatComesBeforeTheAnswerIsToldThatItIsOne(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "key")
+	again := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "key")
+	if a := r.answer(first); a.Operation != first || a.Repeated {
+		t.Errorf("first: %+v", a)
+	}
+	if a := r.answer(again); a.Operation != first || !a.Repeated {
+		t.Errorf("repeated: %+v", a)
+	}
+}
+
 func TestDeleteHidesAtOnceAndGivesEverythingBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
