@@ -69,6 +69,9 @@ func checkFraming(h *fasthttp.RequestHeader) error {
 	if bytes.Count(raw, []byte("\n")) != bytes.Count(raw, []byte("\r\n")) { // bare line feeds
 		return errFraming
 	}
+	if bytes.Contains(raw, []byte("\n ")) || bytes.Contains(raw, []byte("\n\t")) { // folded lines
+		return errFraming
+	}
 	if !mayHaveBody(h) {
 		return nil
 	}
