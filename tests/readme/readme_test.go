@@ -156,7 +156,7 @@ func copyEntry(path, dir string, d fs.DirEntry) error {
 	case !d.Type().IsRegular():
 		return nil
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // a file of this checkout
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
