@@ -254,6 +254,9 @@ func (w *cloud) limboLaw() {
 func (w *cloud) powerLaw() {
 	w.t.Helper()
 	for _, s := range w.servers() {
+		if h := stateOf[schemas.Host](w, s.Home.Host.Ref()); s.Status == schemas.StatusUnknown && h.State != schemas.HostLost {
+			w.brokenf("server %d is UNKNOWN on host %d, which is %s", s.ID, h.ID, h.State)
+		}
 		if s.Status != schemas.StatusActive && s.Status != schemas.StatusVerifyResize {
 			continue
 		}

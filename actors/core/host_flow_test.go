@@ -262,3 +262,31 @@ func TestClaimGivesStepsTheirWholeTime(t *testing.T) {
 	w.wantState(op, schemas.OperationSucceeded)
 	w.deleteAll()
 }
+
+func TestOldNewsOfTheDestinationIsIgnoredAfterAResize(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.create(2)
+	w.at(aStep, "resize/copy", holdBack)
+	w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3})
+	other := w.server(s).Other.Host
+	w.fault = func(p point) action {
+		if p == (point{aLetter, "hostnotice"}) {
+			return late // "lost" arrives long after "back"
+		}
+		return pass
+	}
+	w.silence(other)
+	w.pass(w.rules.LostAfter + time.Second)
+	w.fault = nil
+	w.dropOutbox()
+	w.comeBack(other)
+	w.release()
+	w.pass(0)
+	w.wantStatus(s, schemas.StatusVerifyResize)
+	w.order(schemas.ServerResizeConfirm, int64(s), schemas.Params{})
+	w.settle()
+	w.wantStatus(s, schemas.StatusActive)
+	w.laws()
+	w.deleteAll()
+}

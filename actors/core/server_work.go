@@ -212,12 +212,8 @@ func (d *server) notice(n *schemas.HostNotice) {
 	if d.Status == schemas.StatusDeleted && n.State != schemas.HostFenced {
 		return
 	}
-	if n.Host == d.Home.Host {
-		if n.Change < d.Home.Change {
-			return
-		}
-		d.Home.Change = n.Change
-		d.e.Save = true
+	if d.heard(n) {
+		return
 	}
 	switch n.State {
 	case schemas.HostLost:
@@ -238,6 +234,27 @@ func (d *server) notice(n *schemas.HostNotice) {
 	case schemas.HostFenced:
 		d.fenced(n.Host)
 	}
+}
+
+// heard notes the news of a host that has a copy; true when later news of it was noted before.
+func (d *server) heard(n *schemas.HostNotice) bool {
+	if n.Host == d.Home.Host {
+		if n.Change < d.Home.Change {
+			return true
+		}
+		d.Home.Change = n.Change
+		d.e.Save = true
+	}
+	if d.Other != nil && n.Host == d.Other.Host { // it may be Home one day
+		if n.Change < d.Other.Change {
+			return true
+		}
+		other := *d.Other
+		other.Change = n.Change
+		d.Other = &other
+		d.e.Save = true
+	}
+	return false
 }
 
 // fenced takes an operator's word that a host is off: its copies are gone, nothing waits for it any more.
