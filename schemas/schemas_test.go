@@ -124,7 +124,7 @@ func TestDigestTellsCommandsApartUnderItsKey(t *testing.T) {
 		}
 		return string(s.Digest([]byte(text)))
 	}
-	if digest(1, "a") != digest(1, "a") {
+	if first, second := digest(1, "a"), digest(1, "a"); first != second {
 		t.Error("the same command has two digests")
 	}
 	if digest(1, "a") == digest(1, "b") || digest(1, "a") == digest(2, "a") {

@@ -184,7 +184,7 @@ func TestFenceBeforeTheServerKnowsItsPlaceIsNotLost(t *testing.T) {
 func TestResizeWhoseSourceIsGoneCannotBeReverted(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 2)
-	s := w.resized(3)
+	s := w.resized()
 	w.fence(w.server(s).Other.Host)
 	w.settle()
 	op := w.do(schemas.ServerResizeRevert, int64(s), schemas.Params{})
@@ -198,7 +198,7 @@ func TestResizeWhoseSourceIsGoneCannotBeReverted(t *testing.T) {
 func TestAddressesStayHeldWhileACopyMayAnswerOnThem(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 2)
-	s := w.resized(3)
+	s := w.resized()
 	w.fence(w.server(s).Other.Host)
 	w.settle()
 	w.at(aStep, "cleanup/stop", holdBack)

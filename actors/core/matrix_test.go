@@ -96,6 +96,7 @@ func serverIn(status schemas.Status) schemas.Server {
 		s.Copies, s.Other = 2, &schemas.Placement{Cluster: 1, Host: 2, Copy: 2, Flavor: 3}
 	case schemas.StatusUnknown:
 		s.Former = schemas.StatusActive
+	default:
 	}
 	return s
 }

@@ -56,15 +56,16 @@ func TestOperationsPassTheirStatuses(t *testing.T) {
 		{"rebuild", atRest, schemas.ServerRebuild, schemas.Params{Image: 2}, []schemas.Status{active, schemas.StatusRebuild, active}},
 		{"rebuild of the same image", atRest, schemas.ServerRebuild, schemas.Params{}, []schemas.Status{active, schemas.StatusRebuild, active}},
 		{
-			"resize", atRest, schemas.ServerResize, schemas.Params{Flavor: 3},
+			"resize", atRest, schemas.ServerResize,
+			schemas.Params{Flavor: 3},
 			[]schemas.Status{active, schemas.StatusQueueResize, schemas.StatusPrepResize, schemas.StatusResize, verify},
 		},
-		{"confirm", (*cloud).resizedUp, schemas.ServerResizeConfirm, schemas.Params{}, []schemas.Status{verify, active}},
-		{"revert", (*cloud).resizedUp, schemas.ServerResizeRevert, schemas.Params{}, []schemas.Status{verify, schemas.StatusResize, active}},
+		{"confirm", (*cloud).resized, schemas.ServerResizeConfirm, schemas.Params{}, []schemas.Status{verify, active}},
+		{"revert", (*cloud).resized, schemas.ServerResizeRevert, schemas.Params{}, []schemas.Status{verify, schemas.StatusResize, active}},
 		{"suspend", atRest, schemas.ServerSuspend, schemas.Params{}, []schemas.Status{active, schemas.StatusSuspended}},
 		{"rescue", atRest, schemas.ServerRescue, schemas.Params{}, []schemas.Status{active, schemas.StatusRescue}},
 		{"delete", atRest, schemas.ServerDelete, schemas.Params{}, []schemas.Status{active, schemas.StatusDeleted}},
-		{"delete in VERIFY_RESIZE", (*cloud).resizedUp, schemas.ServerDelete, schemas.Params{}, []schemas.Status{verify, schemas.StatusDeleted}},
+		{"delete in VERIFY_RESIZE", (*cloud).resized, schemas.ServerDelete, schemas.Params{}, []schemas.Status{verify, schemas.StatusDeleted}},
 	}
 	for _, c := range tests {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -82,9 +83,7 @@ func TestOperationsPassTheirStatuses(t *testing.T) {
 	}
 }
 
-func atRest(w *cloud) schemas.ServerID             { return w.create(2) }
-func (w *cloud) resizedUp() schemas.ServerID       { return w.resized(3) }
-func (w *cloud) faulty(id schemas.OperationID) any { return w.rows.ops[id].op.Error }
+func atRest(w *cloud) schemas.ServerID { return w.create(2) }
 
 func TestRenameChangesTheNameOnly(t *testing.T) {
 	t.Parallel()
@@ -137,7 +136,7 @@ func TestResizeDownGivesTheDifferenceBackAtConfirm(t *testing.T) {
 func TestResizeConfirmsItselfAfterADay(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 2)
-	s := w.resized(3)
+	s := w.resized()
 	w.pass(24*time.Hour - time.Second)
 	w.wantStatus(s, schemas.StatusVerifyResize)
 	w.pass(time.Second)
