@@ -23,7 +23,7 @@ type terminal struct {
 
 // open starts a command in dir, in a process group of its own.
 func open(dir, name string, args ...string) (*terminal, error) {
-	t := &terminal{cmd: exec.Command(name, args...), ended: make(chan struct{}), more: make(chan struct{})} //nolint:noctx // the page's commands; close ends them
+	t := &terminal{cmd: exec.Command(name, args...), ended: make(chan struct{}), more: make(chan struct{})}
 	t.cmd.Dir, t.cmd.Stdout, t.cmd.Stderr = dir, t, t
 	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var err error
