@@ -20,13 +20,9 @@ const (
 	selectEpochs = `SELECT id, epoch FROM shard`
 )
 
-// commitStatements lists what a commit runs: prepared once, since the writing handle has one connection.
-func (s *Store) commitStatements() []string {
-	texts := []string{selectCommitter, putCommitter, selectEpochs, selectReserved, addHostLoad}
-	for _, w := range allWrites() {
-		texts = append(texts, s.dialect.Statement(w))
-	}
-	return texts
+// commitStatements lists what a commit runs beside its Writes.
+func commitStatements() []string {
+	return []string{selectCommitter, putCommitter, selectEpochs, selectReserved, addHostLoad}
 }
 
 // errHadCommitted: the batch is in the store already.
@@ -172,7 +168,8 @@ func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change) error {
 	if len(c.rows) == 0 {
 		return nil
 	}
-	err := s.dialect.Put(ctx, s.prepared(ctx, tx, s.dialect.Statement(c.write)), c.write, c.rows)
+	stmt := tx.StmtxContext(ctx, s.puts[c.write].Stmt)
+	err := s.dialect.Put(ctx, stmt, c.write, c.rows)
 	if at, ok := errors.AsType[*RowError](err); ok {
 		return &storage.BadUnitError{Unit: c.rows[at.Row].Unit, Err: fmt.Errorf("write %s: %w", c.write.Table, at.Err)}
 	}
@@ -182,9 +179,9 @@ func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change) error {
 	return nil
 }
 
-// prepared is a statement of commitStatements inside tx.
-func (s *Store) prepared(ctx context.Context, tx *sqlx.Tx, text string) *sqlx.Stmt {
-	return tx.StmtxContext(ctx, s.writes[text])
+// prepared is one of commitStatements inside tx.
+func (s *Store) prepared(ctx context.Context, tx *sqlx.Tx, text string) statement {
+	return statement{tx.StmtxContext(ctx, s.writes[text].Stmt)}
 }
 
 // size is about how many bytes changes write.
