@@ -149,6 +149,20 @@ func (n *Node) Dir() string { return n.cfg.Dir }
 // Log is everything that the process printed so far, of all its lives.
 func (n *Node) Log() string { return n.log.String() }
 
+// AwaitLog waits until the process has printed text, in this life or an earlier one.
+func (n *Node) AwaitLog(ctx context.Context, text string) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(n.Log(), text) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %q in the log: %w", text, ctx.Err())
+		}
+	}
+	return nil
+}
+
 // PID is the process's id.
 func (n *Node) PID() int { return n.cmd.Process.Pid }
 
