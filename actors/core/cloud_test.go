@@ -33,6 +33,7 @@ type cloud struct {
 
 	fault   func(p point) action
 	onStep  func(s *schemas.Step) // sees each step on its way to its host
+	slow    func() time.Duration  // how long a step is under way; nil: no time
 	points  []point               // what a fault could have struck, in order
 	silent  []func()              // what ends the silence of hosts
 	counter int

@@ -15,7 +15,7 @@ import (
 // whenever it is quiet. Each life is known by its seed; OZONE_LIVES sets how many there are.
 func TestLawsHoldInAnyLife(t *testing.T) {
 	t.Parallel()
-	lives := 150
+	lives := 250
 	if n, err := strconv.Atoi(os.Getenv("OZONE_LIVES")); err == nil {
 		lives = n
 	}
@@ -44,13 +44,14 @@ func live(t *testing.T, seed uint64, rounds int) {
 		list := strikes[p.kind]
 		return list[dice.IntN(len(list))].action
 	}
+	w.slow = func() time.Duration { return time.Duration(dice.IntN(40)) * time.Second }
 	fences := 0
 	for range rounds {
 		w.randomCommand(dice)
 		switch dice.IntN(12) {
 		case 0:
 			w.pass(time.Duration(dice.IntN(3600)) * time.Second)
-		case 1, 2, 3:
+		case 1, 2, 3, 7, 8:
 			w.pass(time.Duration(dice.IntN(30)) * time.Second)
 		case 4:
 			w.endSilence(dice, &fences)

@@ -266,3 +266,99 @@ func TestFailedCreateEndsInErrorAndCanBeRebuilt(t *testing.T) {
 	w.wantStatus(s, schemas.StatusActive)
 	w.deleteAll()
 }
+
+func TestDeleteCancelsWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		step   string
+		action schemas.Action
+		params schemas.Params
+	}{
+		{"password/set_password", schemas.ServerUpdate, schemas.Params{Password: true}},
+		{"reboot_soft/restart_soft", schemas.ServerReboot, schemas.Params{}},
+		{"reboot_hard/restart_hard", schemas.ServerReboot, schemas.Params{Hard: true}},
+	}
+	for _, c := range tests {
+		for _, a := range []action{holdBack, drop, late, outcomeLate} {
+			t.Run(c.step+" "+string(a), func(t *testing.T) {
+				t.Parallel()
+				w := newCloud(t, 1)
+				s := w.create(2)
+				w.at(aStep, c.step, a)
+				first := w.order(c.action, int64(s), c.params)
+				gone := w.order(schemas.ServerDelete, int64(s), schemas.Params{})
+				w.release()
+				w.settle()
+				w.laws()
+				w.wantState(first, schemas.OperationCancelled)
+				w.wantState(gone, schemas.OperationSucceeded)
+				w.nothingLeft()
+			})
+		}
+	}
+}
+
+func TestDeleteFromEachRestingStatus(t *testing.T) {
+	t.Parallel()
+	for _, first := range []schemas.Action{schemas.ServerSuspend, schemas.ServerRescue} {
+		w := newCloud(t, 1)
+		s := w.create(2)
+		w.do(first, int64(s), schemas.Params{})
+		op := w.do(schemas.ServerDelete, int64(s), schemas.Params{})
+		w.wantState(op, schemas.OperationSucceeded)
+		w.nothingLeft()
+	}
+	w := newCloud(t, 1)
+	s := w.create(2)
+	w.lose(1)
+	w.wantStatus(s, schemas.StatusUnknown)
+	op := w.do(schemas.ServerDelete, int64(s), schemas.Params{})
+	w.wantState(op, schemas.OperationRunning) // until its host returns
+	w.comeBack(1)
+	w.settle()
+	w.laws()
+	w.wantState(op, schemas.OperationSucceeded)
+	w.nothingLeft()
+}
+
+// A repeated answer to the first attempt is no answer to the second.
+func TestAnswerToAnEarlierAttemptDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 1)
+	s := w.create(2)
+	tries := 0
+	w.fault = func(p point) action {
+		if p != (point{aStep, "password/set_password"}) {
+			return pass
+		}
+		if tries++; tries == 1 {
+			return fail
+		}
+		return holdBack
+	}
+	op := w.order(schemas.ServerUpdate, int64(s), schemas.Params{Password: true})
+	for range 3 {
+		o := &schemas.Outcome{
+			V: 1, Operation: op, Name: schemas.StepSetPassword, Attempt: 1, Host: 1, Copy: 1, Actor: s.Ref(), Account: 1, Failure: failed(schemas.FailureFault),
+		}
+		w.send(envelope{to: s.Ref(), message: o, durable: true})
+	}
+	w.drain()
+	w.release()
+	w.settle()
+	w.wantState(op, schemas.OperationSucceeded)
+	w.deleteAll()
+}
+
+func TestClaimAsksForTeardownsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 1)
+	s := w.create(2)
+	w.at(aStep, "cleanup/stop", drop)
+	op := w.order(schemas.ServerDelete, int64(s), schemas.Params{})
+	w.fault = nil
+	w.crash()
+	w.drain()
+	w.wantState(op, schemas.OperationSucceeded)
+	w.nothingLeft()
+}
