@@ -170,7 +170,7 @@ func TestStoredFormOfStates(t *testing.T) {
 		"image, least", &Image{V: StateV, ID: 1, Name: "Ubuntu", Status: ImageActive, Created: then, Updated: then},
 		"image, most", &Image{
 			V: StateV, ID: 5678, Account: 1001, Name: "daily", Server: 1234, Status: ImageSaving, Progress: 50, Host: 7, Copy: 1, Cursor: cursor,
-			Unsettled: waiting, Sequence: 3, Created: then, Updated: then,
+			Sequence: 3, Created: then, Updated: then,
 		},
 		"account, least", &Account{V: StateV, ID: 1001, Name: "demo", RAMLimitMiB: DefaultRAMLimitMiB, RateLimits: true},
 		"account, most", &Account{

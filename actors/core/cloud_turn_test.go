@@ -83,7 +83,7 @@ func (w *cloud) decideAll(e envelope) *unit {
 			}
 		}
 		in := Input{Now: w.now, Rules: &w.rules}
-		if _, ok := told.Message.(Wake); ok {
+		if MayOpen(told.Message) {
 			in.NewOperation = w.newID("auto")
 		}
 		next, effects, err := c.tell(told.Message, in)

@@ -290,3 +290,33 @@ func TestOldNewsOfTheDestinationIsIgnoredAfterAResize(t *testing.T) {
 	w.laws()
 	w.deleteAll()
 }
+
+// The source of a resize is the last copy of a server whose new half is gone: the cloud goes back to it by itself.
+func TestFencedHostOfAResizedServerBringsTheSourceBack(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.resized()
+	source := w.server(s).Other.Host
+	w.fence(w.server(s).Home.Host)
+	w.settle()
+	w.wantStatus(s, schemas.StatusActive)
+	w.wantRuns(s, source)
+	w.laws()
+	w.deleteAll()
+}
+
+func TestHostLostDuringAnOperationShowsWhenTheServerRests(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 1)
+	s := w.create(2)
+	w.silence(1)
+	w.order(schemas.ServerUpdate, int64(s), schemas.Params{Password: true})
+	w.pass(w.rules.LostAfter + time.Second)
+	w.pass(2 * time.Minute) // the step's deadline is one
+	w.settle()
+	w.wantStatus(s, schemas.StatusUnknown)
+	w.comeBack(1)
+	w.settle()
+	w.wantStatus(s, schemas.StatusActive)
+	w.laws()
+}
