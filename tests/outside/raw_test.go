@@ -163,4 +163,3 @@ func expire(t *testing.T, store string) {
 		t.Fatalf("%d tokens expired, %v", rows, err)
 	}
 }
-
