@@ -17,7 +17,7 @@ type plan struct {
 	snapshots    latest[schemas.Ref, storage.Snapshot]
 	reservations latest[copyKey, schemas.Reservation]
 	addresses    latest[string, schemas.Address]
-	operations   latest[schemas.OperationID, storage.OperationRow]
+	operations   latest[operationKey, storage.OperationRow]
 	outbox       latest[outboxKey, storage.OutboxRow]
 	payloads     latest[schemas.OperationID, storage.PayloadRow]
 	ids          latest[idKey, nextID]
@@ -29,6 +29,10 @@ type (
 	copyKey struct {
 		server schemas.ServerID
 		copy   int
+	}
+	operationKey struct {
+		account schemas.AccountID
+		id      schemas.OperationID
 	}
 	outboxKey struct {
 		shard schemas.Shard
@@ -117,7 +121,7 @@ func (p *plan) add(i int, u *storage.Unit) error {
 		p.addresses.put(a.IP, item[schemas.Address]{unit: i, value: a})
 	}
 	for _, o := range u.Operations {
-		p.operations.put(o.ID, item[storage.OperationRow]{unit: i, value: o})
+		p.operations.put(operationKey{o.Account, o.ID}, item[storage.OperationRow]{unit: i, value: o})
 	}
 	for _, k := range u.Keys {
 		key := hashKey{k.Account, string(k.Hash)}
@@ -173,7 +177,8 @@ func (p *plan) changes(now int64) ([]change, error) {
 	if err != nil {
 		return nil, err
 	}
-	out = append(out, p.reservationChanges(now), p.addressChanges(), operations, p.keyChanges(now), p.eventChanges())
+	out = append(out, operations...)
+	out = append(out, p.reservationChanges(now), p.addressChanges(), p.keyChanges(now), p.eventChanges())
 	out = append(out, p.outboxChanges()...)
 	out = append(out, p.payloadChanges()...)
 	return append(out, p.idChanges()), nil
