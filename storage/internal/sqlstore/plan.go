@@ -86,10 +86,13 @@ func (l *latest[K, V]) has(k K) bool {
 }
 
 // sorted is the rows by key: two committers that write the same rows take their locks in one order.
-func (l *latest[K, V]) sorted(order func(a, b *V) int) []item[V] {
-	slices.SortStableFunc(l.items, func(a, b item[V]) int { return order(&a.value, &b.value) })
-	l.at = nil // the indexes are wrong from here on
-	return l.items
+func (l *latest[K, V]) sorted(order func(a, b *V) int) []*item[V] {
+	rows := make([]*item[V], len(l.items)) // pointers: the rows are large, and a copy of one per comparison costs more than the sort
+	for i := range l.items {
+		rows[i] = &l.items[i]
+	}
+	slices.SortStableFunc(rows, func(a, b *item[V]) int { return order(&a.value, &b.value) })
+	return rows
 }
 
 // newPlan merges the units of a batch; a unit that no store could hold is a *storage.BadUnitError.
