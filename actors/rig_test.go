@@ -150,6 +150,20 @@ func (r *rig) stop() {
 	_ = r.bus.Close()
 }
 
+// hopeless is the end of an engine that cannot commit any more: it must not hang.
+func (r *rig) hopeless() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), 100*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- r.engine.Stop(ctx) }()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		r.t.Fatal("Stop hangs")
+	}
+}
+
 // eventually waits until something is so.
 func (r *rig) eventually(what string, so func() bool) {
 	r.t.Helper()

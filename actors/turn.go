@@ -18,6 +18,12 @@ import (
 // readRetry is how long a read that failed waits before it is repeated.
 const readRetry = 100 * time.Millisecond
 
+// The messages without content that begin turns.
+var (
+	resumeMessage = core.Resume{}
+	poisonMessage = core.Poison{Reason: "a message could not be dealt with"}
+)
+
 // turn is one message on its way through the shard's actors, all of it before the next one. What they
 // decide is one unit: committed whole or not at all.
 type turn struct {
@@ -213,6 +219,10 @@ func (s *shard) readFailed(ctx actor.Context, l loaded) {
 		s.beginAnew(ctx)
 		return
 	}
+	s.readAgain(ctx, l)
+}
+
+func (s *shard) readAgain(ctx actor.Context, l loaded) {
 	s.engine.cfg.Log.Warn("read for an actor failed; it is repeated", "shard", int(s.id), "error", l.err)
 	e, self := s.engine, ctx.Self()
 	time.AfterFunc(readRetry, func() { e.system.Root.Send(self, reread{l}) })
