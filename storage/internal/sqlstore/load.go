@@ -38,7 +38,7 @@ func (s *Store) hostLoads(ctx context.Context, tx *sqlx.Tx, p *plan) (map[schema
 	loads := map[schemas.HostID]load{}
 	stmt := s.prepared(ctx, tx, selectReserved)
 	for i := range p.reservations.items {
-		r := &p.reservations.items[i].value
+		r := p.reservations.items[i].value
 		var old reservedRow
 		err := stmt.QueryRowContext(ctx, int64(r.Server), int64(r.Copy)).Scan(&old.Host, &old.RAM, &old.Disk, &old.Released)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {

@@ -55,7 +55,7 @@ func (p *plan) operationChanges() ([]change, error) {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), strings.Compare(string(a.ID), string(b.ID)))
 	}
 	for _, it := range p.operations.sorted(byID) {
-		values, err := operationValues(&it.value)
+		values, err := operationValues(it.value)
 		if err != nil {
 			return nil, &storage.BadUnitError{Unit: it.unit, Err: err}
 		}
