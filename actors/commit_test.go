@@ -23,11 +23,15 @@ func TestNothingIsToldBeforeItsCommit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	server := r.active()
-	entered, leave := make(chan struct{}), make(chan struct{})
-	var once sync.Once
+	r.quiet()
+	entered, left := make(chan struct{}), make(chan struct{})
+	leave := sync.OnceFunc(func() { close(left) })
+	defer leave()
+	enter := sync.OnceFunc(func() { close(entered) })
 	r.store.set(func(f *faultyStore) {
 		f.onCommit = func(_ storage.Batch, next func() error) error {
-			once.Do(func() { close(entered); <-leave })
+			enter()
+			<-left
 			return next()
 		}
 	})
@@ -41,7 +45,7 @@ func TestNothingIsToldBeforeItsCommit(t *testing.T) {
 	if got := r.bus.consumer(queue).upTo(); got != before {
 		t.Fatalf("acknowledged up to %d before the commit, want %d", got, before)
 	}
-	close(leave)
+	leave()
 	r.accepted(create)
 	r.accepted(reboot)
 	r.eventually("both are acknowledged", func() bool { return r.bus.consumer(queue).upTo() >= before+2 })
@@ -180,23 +184,28 @@ func TestABadUnitOfTheClusterTakesWhatDependsOnIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.create("") // the cluster is loaded
-	failed := 0
+	bad := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	bad.Expires = r.now().Add(time.Second)
 	r.store.set(func(f *faultyStore) {
 		f.onCommit = func(b storage.Batch, next func() error) error {
 			for i := range b.Units {
-				if len(b.Units[i].Reservations) > 0 && failed < 2 {
-					failed++
+				if l := b.Units[i].Reservations; len(l) > 0 && l[0].Operation == bad.ID && !l[0].Released {
 					return &storage.BadUnitError{Unit: i, Err: errBroken}
 				}
 			}
 			return next()
 		}
 	})
-	op, _ := r.create("")
-	r.until(op, schemas.OperationRunning)
-	if n := r.servers(); n != 2 {
-		t.Errorf("%d servers, want 2", n)
+	r.send(bad)
+	good := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	r.accepted(good)
+	r.refused(bad.ID, schemas.KindUnavailable)
+	r.until(bad.ID, schemas.OperationExpired)
+	r.create("")
+	if n := r.servers(); n != 3 {
+		t.Errorf("%d servers, want 3", n)
 	}
+	r.eventually("the release is answered", func() bool { return r.engine.Stats().Outbox == 0 })
 	r.audit()
 }
 

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,15 +12,13 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-// How a message fares that nobody can deal with, because a decision about it panics or its rows cannot be stored. The
-// first time a decision panics it is tried again. Messages from the bus are counted each, others by their actor.
+// How a message fares that nobody can deal with, because a decision about it panics or its rows cannot be stored: by
+// the number of its defects. The first time that a decision panics it is tried again.
 const (
-	// defectsRefused: a command is refused; of anything else the actor is told to give up what it waits for.
+	// defectsRefused: a command is refused; for anything else its actor is told to give up what it waits for.
 	defectsRefused = 2
-	// defectsDropped: not even that can be done. The message is dropped, the operations of its actor are ended.
+	// defectsDropped: it is dropped.
 	defectsDropped = 3
-	// defectsEnded: they are ended.
-	defectsEnded = 4
 )
 
 // reset says that units of this shard were given up, and what to blame for it: nothing when another shard's was the cause.
@@ -44,23 +43,51 @@ func (s *shard) defect(ctx actor.Context, err error) {
 	s.beginAnew(ctx)
 }
 
-// blame counts a defect of a message, and raises the count to least.
+// blame counts a defect of a message, and raises the count to least. An actor that cannot even give up is sick.
 func (s *shard) blame(i item, least int) {
-	switch {
-	case i.arrived == nil:
-		s.defects[i.to] = max(s.defects[i.to]+1, least)
-	default:
-		i.arrived.defects = max(i.arrived.defects+1, least)
-		if _, command := i.message.(*schemas.Command); !command && i.arrived.defects >= defectsDropped {
-			s.defects[i.to] = max(s.defects[i.to], defectsDropped) // its actor could not even give up
-		}
+	n := max(s.defectsOf(i)+1, least)
+	if i.arrived != nil {
+		i.arrived.defects = n
+	} else {
+		s.defects[i.key()] = n
 	}
+	_, poison := i.message.(core.Poison)
+	if _, ended := s.sick[i.to]; !ended && (poison || i.timed() && n > defectsDropped) {
+		s.sick[i.to] = false
+	}
+}
+
+func (s *shard) defectsOf(i item) int {
+	switch {
+	case i.arrived != nil:
+		return i.arrived.defects
+	case len(s.defects) == 0:
+		return 0
+	default:
+		return s.defects[i.key()]
+	}
+}
+
+// key names a message that did not come over the bus; its repetition has the same. Timers of an actor are one.
+func (i item) key() string {
+	body, err := json.Marshal(i.message)
+	if err != nil || i.timed() {
+		return i.to.String()
+	}
+	return fmt.Sprintf("%s %T %s", i.to, i.message, body)
+}
+
+// timed tells whether an item comes from the shard itself: because of a timer, a claim or a defect.
+func (i item) timed() bool {
+	_, sent := i.message.(schemas.Message)
+	return !sent
 }
 
 // givenUp deals with an item of a turn that must not be decided; false: it is to be decided.
 func (s *shard) givenUp(ctx actor.Context, i item) bool {
 	c, command := i.message.(*schemas.Command)
 	_, ends := i.message.(abandon)
+	_, sick := s.sick[i.to]
 	switch {
 	case i.from != nil && s.engine.committer.gaveUp(i.from):
 		s.turn = nil // what it says was never so
@@ -68,10 +95,12 @@ func (s *shard) givenUp(ctx actor.Context, i item) bool {
 	case ends:
 		s.abandon(i.to)
 	case command && i.arrived.defects >= defectsDropped: // without a record: it was that which could not be stored
-		s.turn.unit.answers = append(s.turn.unit.answers, answer{
+		u := s.turn.unit
+		u.answers = append(u.answers, answer{
 			waiter: replyTo(i.arrived, c), answer: schemas.Answer{V: schemas.MessageV, Operation: c.ID, Fault: internalError()},
 		})
-	case !command && s.defects[i.to] >= defectsDropped:
+		u.answered = true
+	case !command && (sick || !i.timed() && s.defectsOf(i) >= defectsRefused):
 	default:
 		return false
 	}
@@ -106,9 +135,7 @@ func (s *shard) reset(ctx actor.Context, m reset) {
 	}
 	s.flights -= len(m.dropped)
 	for _, u := range m.dropped {
-		if u != m.culprit {
-			s.keepLetter(u.item)
-		}
+		s.keepLetter(u.item)
 	}
 	if s.turn != nil {
 		s.keepLetter(s.turn.item)
@@ -116,12 +143,17 @@ func (s *shard) reset(ctx actor.Context, m reset) {
 	s.beginAnew(ctx)
 }
 
-// keepLetter has a message dispatched again after the shard began anew, when it did not come over the bus and its
-// sender would repeat it only after a while, or never.
+// keepLetter has a message dispatched again after the shard began anew, when it did not come over the bus: its
+// sender would repeat it only after a while, or never. After its second defect its actor must give up instead.
 func (s *shard) keepLetter(i item) {
-	_, sent := i.message.(schemas.Message)
-	if i.arrived == nil && sent && s.defects[i.to] < defectsRefused {
+	_, poison := i.message.(core.Poison)
+	switch n := s.defectsOf(i); {
+	case i.arrived != nil, i.timed() && !poison:
+	case poison, n < defectsRefused:
 		s.letters = append(s.letters, i)
+	case n == defectsRefused:
+		s.defects[i.key()] = defectsDropped
+		s.letters = append(s.letters, item{message: poisonMessage, to: i.to})
 	}
 }
 
@@ -174,21 +206,21 @@ func redispatch(a *arrived) item {
 	return i
 }
 
-// resumes is what a claim begins with: every actor with a timer asks again for what it waits for, and those that
-// have met defects give up.
+// resumes is what a claim begins with: every actor with a timer asks again for what it waits for, or gives up after
+// the second defect.
 func (s *shard) resumes(timed []storage.Snapshot) []item {
-	var first []item
+	first := make([]item, 0, len(timed))
 	for i := range timed {
-		if ref := timed[i].Ref; s.defects[ref] < defectsRefused {
-			first = append(first, item{message: resumeMessage, to: ref})
+		resume := item{message: resumeMessage, to: timed[i].Ref}
+		if s.defectsOf(resume) == defectsRefused {
+			s.defects[resume.key()] = defectsDropped
+			resume.message = poisonMessage
 		}
+		first = append(first, resume)
 	}
-	for ref, n := range s.defects {
-		switch n {
-		case defectsRefused:
-			first = append(first, item{message: poisonMessage, to: ref})
-		case defectsDropped:
-			s.defects[ref] = defectsEnded
+	for ref, ended := range s.sick {
+		if !ended {
+			s.sick[ref] = true
 			first = append(first, item{message: abandon{}, to: ref})
 		}
 	}

@@ -60,10 +60,11 @@ type shard struct {
 	claimedAt time.Time
 	seen      map[schemas.OperationID]time.Time // commands without a key since the claim, until they expire
 
-	restarting bool                // begins anew once its units are committed
-	letters    []item              // to be dispatched again then
-	defects    map[schemas.Ref]int // by actor, of messages that did not come over the bus; see defectsRefused
-	gone       bool                // it cannot run any more
+	restarting bool                 // begins anew once its units are committed
+	letters    []item               // to be dispatched again then
+	defects    map[string]int       // of messages that did not come over the bus, by their key; see defectsRefused
+	sick       map[schemas.Ref]bool // actors that cannot decide anything; true: their operations are ended
+	gone       bool                 // it cannot run any more
 }
 
 // child is a loaded actor.
@@ -109,7 +110,7 @@ type item struct {
 }
 
 func newShard(e *Engine, id schemas.Shard, ready chan<- error) *shard {
-	s := &shard{engine: e, id: id, ready: ready, defects: make(map[schemas.Ref]int)}
+	s := &shard{engine: e, id: id, ready: ready, defects: make(map[string]int), sick: make(map[schemas.Ref]bool)}
 	s.props = actor.PropsFromProducer(func() actor.Actor { return s.cell }, actor.WithMailbox(actor.UnboundedLockfree()))
 	s.forget()
 	return s

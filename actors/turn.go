@@ -79,13 +79,26 @@ func (s *shard) route(ctx actor.Context) {
 
 // refusal is why a command is not even shown to its actors.
 func (s *shard) refusal(i item, c *schemas.Command) *schemas.Error {
+	_, sick := s.sick[subject(c)]
 	switch {
-	case i.arrived.defects >= defectsRefused, s.defects[schemas.ServerID(c.Target).Ref()] >= defectsDropped:
+	case sick, i.arrived.defects >= defectsRefused:
 		return internalError()
 	case len(s.outbox) >= maxOutbox:
 		return schemas.Errorf(schemas.KindUnavailable, "too much is waiting for the cluster").After(time.Second)
 	default:
 		return nil
+	}
+}
+
+// subject is the actor that a command is about in the end.
+func subject(c *schemas.Command) schemas.Ref {
+	switch c.Action {
+	case schemas.ServerImage:
+		return c.Params.Server.Ref()
+	case schemas.ImageDelete:
+		return schemas.ImageID(c.Target).Ref()
+	default:
+		return schemas.ServerID(c.Target).Ref()
 	}
 }
 
