@@ -18,7 +18,7 @@ type Shape struct {
 	Bytes   int // of each row
 }
 
-// What a create and a reboot write. Source: DESIGN, "Speed" (11 rows in 3 commits per create); a reboot writes its
+// What a create and a reboot write. Source: docs/numbers.md; a reboot writes its
 // server and its operation twice and two events, in 2 commits.
 var (
 	Create = Shape{Commits: 3, Rows: 11, Bytes: 600}

@@ -19,7 +19,7 @@ import (
 type canary struct{ what, text string }
 
 // TestNoSecretIsKeptInClear plants secrets of every kind, some still under way when the process is killed, and looks
-// for them in every file, log line and answer. Source: PROMISES I15.
+// for them in every file, log line and answer. Source: docs/promises.md, I15.
 func TestNoSecretIsKeptInClear(t *testing.T) {
 	n := nodetest.Start(t, "--sim-delay", "100ms", "--log-level", "debug")
 	var canaries []canary
