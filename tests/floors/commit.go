@@ -62,7 +62,7 @@ func write(ctx context.Context, db *sql.DB, insert *sql.Stmt, first, n, bytes in
 	if err != nil {
 		return err
 	}
-	bound := tx.StmtContext(ctx, insert)
+	bound := tx.StmtContext(ctx, insert) //nolint:sqlclosecheck // it ends with its transaction
 	doc := make([]byte, bytes)
 	for i := range doc {
 		doc[i] = 'a' + byte(i%26)
