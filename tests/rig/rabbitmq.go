@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -26,37 +27,67 @@ const (
 // stopTime bounds a clean stop; after it the broker is killed.
 const stopTime = 30 * time.Second
 
-// RabbitMQ is a private broker. Its data outlive Kill9 and Stop, not the test.
+// RabbitMQ is a private broker. Its data outlive Kill9 and Stop, not Close.
 type RabbitMQ struct {
-	t        testing.TB
 	dir      string
 	env      []string
 	password string
 	port     int // of AMQP
-	admin    int // port of the management API
-
-	names  *process // epmd
-	broker *process // nil: not running
+	admin    int // of the management API
+	names    *child
+	broker   *child // nil: not running
 }
 
-// StartRabbitMQ starts a broker and stops it at the end of the test. Without an installed RabbitMQ the test fails.
-func StartRabbitMQ(t testing.TB) *RabbitMQ {
-	t.Helper()
-	if _, err := os.Stat(rabbitServer); err != nil {
-		t.Fatalf("RabbitMQ is not installed: run tests/rig/install.sh (%v)", err)
-	}
-	r := &RabbitMQ{t: t, dir: t.TempDir(), password: rand.Text(), port: freePort(t), admin: freePort(t)}
-	names := freePort(t)
-	r.env = r.environment(names)
-	r.configure()
-	t.Cleanup(r.end)
-	var err error
-	r.names, err = start(r.command("epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(names)))
+// StartRabbitMQ starts a broker that ends with the test.
+func StartRabbitMQ(tb testing.TB) *RabbitMQ {
+	tb.Helper()
+	r, err := NewRabbitMQ(tb.Context())
 	if err != nil {
-		t.Fatalf("start epmd: %v", err)
+		tb.Fatal(err)
 	}
-	r.Start()
+	tb.Cleanup(r.Close)
 	return r
+}
+
+// NewRabbitMQ starts a broker that its caller closes.
+func NewRabbitMQ(ctx context.Context) (*RabbitMQ, error) {
+	if _, err := os.Stat(rabbitServer); err != nil {
+		return nil, fmt.Errorf("no RabbitMQ here: %w rabbitmq-server", ErrMissing)
+	}
+	dir, err := os.MkdirTemp("", "ozone-rabbitmq-")
+	if err != nil {
+		return nil, err
+	}
+	r := &RabbitMQ{dir: dir, password: rand.Text()}
+	if err := r.boot(ctx); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// boot takes ports, starts the name server that Erlang needs, and the broker.
+func (r *RabbitMQ) boot(ctx context.Context) error {
+	var ports [4]int
+	for i := range ports {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		ports[i] = port
+	}
+	names, dist := ports[2], ports[3]
+	r.port, r.admin = ports[0], ports[1]
+	r.env = r.environment(names, dist)
+	if err := r.configure(); err != nil {
+		return fmt.Errorf("configure RabbitMQ: %w", err)
+	}
+	var err error
+	epmd := r.command(context.WithoutCancel(ctx), "epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(names))
+	if r.names, err = startChild(epmd, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return r.Start(ctx)
 }
 
 // URL is where AMQP clients reach the first virtual host.
@@ -72,112 +103,134 @@ func (r *RabbitMQ) AdminURL() string {
 	return fmt.Sprintf("http://ozone:%s@127.0.0.1:%d", r.password, r.admin)
 }
 
-// Start starts the broker on its old data and returns when it takes connections.
-func (r *RabbitMQ) Start() {
-	r.t.Helper()
+// Start starts the broker again after Stop or Kill9, on the same port, and returns when it takes connections.
+func (r *RabbitMQ) Start(ctx context.Context) error {
 	log, err := os.OpenFile(r.path("out"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		r.t.Fatalf("start RabbitMQ: %v", err)
+		return err
 	}
-	defer func() { _ = log.Close() }()
-	cmd := r.command(rabbitServer)
+	defer func() { _ = log.Close() }() // the broker has its own descriptor
+	cmd := r.command(context.WithoutCancel(ctx), rabbitServer)
 	cmd.Stdout, cmd.Stderr = log, log
-	if r.broker, err = start(cmd); err != nil {
-		r.t.Fatalf("start RabbitMQ: %v", err)
+	if r.broker, err = startChild(cmd, syscall.SIGKILL); err != nil {
+		return err
 	}
-	for _, port := range []int{r.admin, r.port} {
-		if err := r.broker.listens("127.0.0.1:" + strconv.Itoa(port)); err != nil {
-			r.t.Fatalf("start RabbitMQ: %v\n%s\n%s", err, tail(r.path("out")), tail(r.path("log")))
-		}
+	if err = poll(ctx, r.broker, r.listens); err != nil {
+		r.Kill9()
+		return fmt.Errorf("start RabbitMQ: %w; its log ends in\n%s\n%s", err, tail(r.path("out")), tail(r.path("log")))
 	}
+	return nil
 }
 
-// Stop ends the broker in its clean way.
+func (r *RabbitMQ) listens(ctx context.Context) error {
+	for _, port := range []int{r.admin, r.port} {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			return err
+		}
+		_ = c.Close() // it said what it had to say
+	}
+	return nil
+}
+
+// Stop ends the broker in order and returns when it has ended.
 func (r *RabbitMQ) Stop() {
 	if r.broker == nil {
 		return
 	}
+	late := time.AfterFunc(stopTime, func() { r.signal(syscall.SIGKILL) })
 	r.broker.signal(syscall.SIGTERM)
-	patience := time.NewTimer(stopTime)
-	defer patience.Stop()
-	select {
-	case <-r.broker.ended:
-	case <-patience.C:
-	}
-	r.Kill9()
+	late.Stop()
+	r.broker = nil
 }
 
-// Kill9 ends the broker without a warning.
+// Kill9 kills the broker and returns when it is gone.
 func (r *RabbitMQ) Kill9() {
-	if r.broker != nil {
-		r.broker.kill()
-		r.broker = nil
+	if r.broker == nil {
+		return
 	}
+	r.signal(syscall.SIGKILL)
+	<-r.broker.done
+	r.broker = nil
 }
 
-// Pause stops the broker's process in its tracks, as a machine that hangs does. Resume lets it go on.
-func (r *RabbitMQ) Pause() { r.broker.signal(syscall.SIGSTOP) }
+// Close stops the broker and removes everything. It may be called twice.
+func (r *RabbitMQ) Close() {
+	r.Kill9()
+	if r.names != nil {
+		r.names.signal(syscall.SIGKILL)
+		r.names = nil
+	}
+	_ = os.RemoveAll(r.dir) // what is left is in the system's directory for temporary files
+}
+
+// signal reaches the broker and its children.
+func (r *RabbitMQ) signal(s syscall.Signal) {
+	_ = syscall.Kill(-r.broker.pid(), s) // it may have ended already
+}
+
+// Pause stops the broker in its tracks, as a machine that hangs does. Resume lets it go on.
+func (r *RabbitMQ) Pause() { r.signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.
-func (r *RabbitMQ) Resume() { r.broker.signal(syscall.SIGCONT) }
+func (r *RabbitMQ) Resume() { r.signal(syscall.SIGCONT) }
+
+// Block raises the memory alarm: the broker takes no messages until Unblock.
+func (r *RabbitMQ) Block(ctx context.Context) error {
+	return r.control(ctx, "set_vm_memory_high_watermark", "0.000001")
+}
+
+// Unblock ends the alarm that Block raised.
+func (r *RabbitMQ) Unblock(ctx context.Context) error {
+	return r.control(ctx, "set_vm_memory_high_watermark", "0.4")
+}
+
+func (r *RabbitMQ) control(ctx context.Context, args ...string) error {
+	if out, err := r.command(ctx, rabbitControl, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("rabbitmqctl %v: %w\n%s", args, err, out)
+	}
+	return nil
+}
 
 // Vhost makes a virtual host, empty and of this test alone, and gives its URL.
-func (r *RabbitMQ) Vhost(name string) string {
-	r.t.Helper()
-	r.Admin(http.MethodPut, "/api/vhosts/"+url.PathEscape(name), nil)
+func (r *RabbitMQ) Vhost(tb testing.TB, name string) string {
+	tb.Helper()
+	vhost := url.PathEscape(name)
 	all := map[string]string{"configure": ".*", "write": ".*", "read": ".*"}
-	r.Admin(http.MethodPut, "/api/permissions/"+url.PathEscape(name)+"/ozone", all)
+	err := r.Admin(tb.Context(), http.MethodPut, "/api/vhosts/"+vhost, struct{}{})
+	if err == nil {
+		err = r.Admin(tb.Context(), http.MethodPut, "/api/permissions/"+vhost+"/ozone", all)
+	}
+	if err != nil {
+		tb.Fatalf("vhost %q: %v", name, err)
+	}
 	return r.URLOf(name)
 }
 
 // Admin calls the management API.
-func (r *RabbitMQ) Admin(method, path string, body any) {
-	r.t.Helper()
+func (r *RabbitMQ) Admin(ctx context.Context, method, path string, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
-		r.t.Fatalf("%s %s: %v", method, path, err)
+		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), readiness)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, r.AdminURL()+path, bytes.NewReader(text))
 	if err != nil {
-		r.t.Fatalf("%s %s: %v", method, path, err)
+		return err
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		r.t.Fatalf("%s %s: %v", method, path, err)
+		return err
 	}
-	defer func() { _ = answer.Body.Close() }()
+	_ = answer.Body.Close() // the status says all
 	if answer.StatusCode >= http.StatusMultipleChoices {
-		r.t.Fatalf("%s %s = %s, want success", method, path, answer.Status)
+		return fmt.Errorf("%s %s = %s, want success", method, path, answer.Status)
 	}
+	return nil
 }
 
-// Block raises the broker's memory alarm: it stops to take messages until Unblock.
-func (r *RabbitMQ) Block() { r.t.Helper(); r.control("set_vm_memory_high_watermark", "0.000001") }
-
-// Unblock ends the alarm that Block raised.
-func (r *RabbitMQ) Unblock() { r.t.Helper(); r.control("set_vm_memory_high_watermark", "0.4") }
-
-func (r *RabbitMQ) control(args ...string) {
-	r.t.Helper()
-	if out, err := r.command(rabbitControl, args...).CombinedOutput(); err != nil {
-		r.t.Fatalf("rabbitmqctl %v: %v\n%s", args, err, out)
-	}
-}
-
-func (r *RabbitMQ) end() {
-	if r.t.Failed() {
-		r.t.Logf("RabbitMQ's log ends with:\n%s", tail(r.path("log")))
-	}
-	r.Kill9()
-	if r.names != nil {
-		r.names.kill()
-	}
-}
-
-func (r *RabbitMQ) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
+func (r *RabbitMQ) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env, cmd.Dir = r.env, r.dir
 	return cmd
 }
@@ -185,14 +238,14 @@ func (r *RabbitMQ) command(name string, args ...string) *exec.Cmd {
 func (r *RabbitMQ) path(name string) string { return filepath.Join(r.dir, name) }
 
 // environment keeps the broker away from everything that another one on this machine may use.
-func (r *RabbitMQ) environment(names int) []string {
+func (r *RabbitMQ) environment(names, dist int) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8",
-		"HOME=" + r.dir, // where Erlang looks for the cookie
+		"HOME=" + r.dir,                     // where Erlang looks for the cookie
 		"NOTIFY_SOCKET=" + r.path("nobody"), // the script then becomes the broker instead of its parent
 		"ERL_EPMD_PORT=" + strconv.Itoa(names), "ERL_EPMD_ADDRESS=127.0.0.1", "ERL_CRASH_DUMP_BYTES=0",
 		"RABBITMQ_NODENAME=rig" + strconv.Itoa(r.port) + "@localhost",
-		"RABBITMQ_DIST_PORT=" + strconv.Itoa(freePort(r.t)),
+		"RABBITMQ_DIST_PORT=" + strconv.Itoa(dist),
 		"RABBITMQ_CONF_ENV_FILE=" + r.path("none"),
 		"RABBITMQ_CONFIG_FILE=" + r.path("rabbitmq.conf"),
 		"RABBITMQ_CONFIG_FILES=" + r.path("none.d"),
@@ -212,8 +265,7 @@ func (r *RabbitMQ) environment(names int) []string {
 	}
 }
 
-func (r *RabbitMQ) configure() {
-	r.t.Helper()
+func (r *RabbitMQ) configure() error {
 	settings := fmt.Sprintf(`listeners.tcp.1 = 127.0.0.1:%d
 management.tcp.ip = 127.0.0.1
 management.tcp.port = %d
@@ -231,7 +283,8 @@ log.file.level = warning
 		".erlang.cookie": rand.Text(),
 	} {
 		if err := os.WriteFile(r.path(name), []byte(text), 0o400); err != nil {
-			r.t.Fatalf("configure RabbitMQ: %v", err)
+			return err
 		}
 	}
+	return nil
 }

@@ -10,12 +10,14 @@ import (
 
 func TestRabbitMQComesBackWithItsData(t *testing.T) {
 	r := rig.StartRabbitMQ(t)
-	if err := amqpQueue(r.Vhost("own"), false); err != nil {
+	if err := amqpQueue(r.Vhost(t, "own"), false); err != nil {
 		t.Fatalf("declare = %v, want nil", err)
 	}
 	for name, end := range map[string]func(){"Kill9": r.Kill9, "Stop": r.Stop} {
 		end()
-		r.Start()
+		if err := r.Start(t.Context()); err != nil {
+			t.Fatalf("after %s: %v", name, err)
+		}
 		if err := amqpQueue(r.URLOf("own"), true); err != nil {
 			t.Errorf("after %s: %v, want the queue that was there", name, err)
 		}
