@@ -219,11 +219,7 @@ func (b *Bus) Close() error {
 		<-b.quiet
 		return nil
 	}
-	var wg sync.WaitGroup
-	for _, c := range open {
-		wg.Go(c.Close)
-	}
-	wg.Wait()
+	b.closeAll(open)
 	if s := b.publish.session(); s != nil {
 		s.drain()
 	}
@@ -232,4 +228,31 @@ func (b *Bus) Close() error {
 	b.consume.wait()
 	close(b.quiet)
 	return nil
+}
+
+// closeAll gives up a broker that does not answer.
+func (b *Bus) closeAll(consumers []*consumer) {
+	if s := b.consume.session(); s != nil {
+		late := time.AfterFunc(drainTime, s.cut)
+		defer late.Stop()
+	}
+	var wg sync.WaitGroup
+	for _, c := range consumers {
+		wg.Go(c.Close)
+	}
+	wg.Wait()
+}
+
+// Status is how a bus stands with its broker.
+type Status struct {
+	Consuming  bool // deliveries can come
+	Publishing bool // messages can go
+	Blocked    bool // the broker takes no messages for now
+}
+
+// Status tells how the bus stands with its broker at this moment.
+func (b *Bus) Status() Status {
+	p := b.publish.session()
+	blocked := p != nil && p.gate.isShut()
+	return Status{Consuming: b.consume.session() != nil, Publishing: p != nil && !blocked, Blocked: blocked}
 }

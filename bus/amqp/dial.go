@@ -31,9 +31,8 @@ type dialer struct {
 func newDialer(cfg Config) (*dialer, error) {
 	uri, err := amqp091.ParseURI(cfg.URL)
 	if err != nil {
-		var withURL *url.Error // it quotes the whole URL, password and all
-		if errors.As(err, &withURL) {
-			err = withURL.Err
+		if quoting, ok := errors.AsType[*url.Error](err); ok { // it has the whole URL in it, password and all
+			err = quoting.Err
 		}
 		return nil, fmt.Errorf("bus URL is not readable: %w", err)
 	}

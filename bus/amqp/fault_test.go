@@ -20,16 +20,9 @@ import (
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	broker := rig.StartRabbitMQ(t)
-	for _, c := range []struct {
-		name string
-		run  func(*testing.T, *rig.RabbitMQ)
-	}{
-		{"kill", brokerKilledUnderLoad},
-		{"block", brokerBlocked},
-		{"hang", brokerHangs},
-	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, broker) }) //nolint:paralleltest // they share the broker
-	}
+	brokerKilledUnderLoad(t, broker)
+	brokerBlocked(t, broker)
+	brokerHangs(t, broker)
 }
 
 // stream is the traffic to one shard.
@@ -221,6 +214,7 @@ func logged(t *testing.T) *slog.Logger {
 }
 
 func brokerKilledUnderLoad(t *testing.T, broker *rig.RabbitMQ) {
+	t.Helper()
 	b := open(t, amqp.Config{URL: broker.Vhost(t, "kill"), Log: logged(t)})
 	streams, judge := traffic(t, b, 4)
 	for range 3 {
@@ -241,6 +235,7 @@ func brokerKilledUnderLoad(t *testing.T, broker *rig.RabbitMQ) {
 }
 
 func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
+	t.Helper()
 	b := open(t, amqp.Config{URL: broker.Vhost(t, "block"), Log: logged(t)})
 	streams, judge := traffic(t, b, 2)
 	for _, s := range streams {
@@ -251,6 +246,9 @@ func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
 	}
 	for _, s := range streams {
 		s.await(t, "refused while the broker is blocked", func() bool { return s.refused > 10 })
+	}
+	if got, want := b.Status(), (amqp.Status{Consuming: true, Blocked: true}); got != want {
+		t.Errorf("Status() = %+v, want %+v", got, want)
 	}
 	began := time.Now()
 	if err := bus.Send(t.Context(), b, streams[0].a, bus.Message{ID: "0"}); !errors.Is(err, bus.ErrFull) {
@@ -271,8 +269,9 @@ func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
 
 // brokerHangs stops the broker in its tracks while bodies large enough to fill every buffer are on their way.
 func brokerHangs(t *testing.T, broker *rig.RabbitMQ) {
+	t.Helper()
 	if testing.Short() {
-		t.Skip("takes the time of three heartbeats")
+		return // it takes the time of three heartbeats
 	}
 	b := open(t, amqp.Config{URL: broker.Vhost(t, "hang"), Log: logged(t)})
 	streams, judge := traffic(t, b, 2)

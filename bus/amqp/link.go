@@ -201,3 +201,9 @@ func (g *gate) shutting() <-chan struct{} {
 	defer g.mu.Unlock()
 	return g.barred
 }
+
+func (g *gate) isShut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}

@@ -230,7 +230,7 @@ func (r *RabbitMQ) Admin(ctx context.Context, method, path string, body any) err
 }
 
 func (r *RabbitMQ) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the rig's own programs
 	cmd.Env, cmd.Dir = r.env, r.dir
 	return cmd
 }
