@@ -20,8 +20,12 @@ run: build ## Run one node with everything embedded, data in ./.data
 check: tidy-check lint race ## Formatting, lint, import rules, unit tests under the race detector
 
 .PHONY: test
-test: build ## Every test
+test: build rig ## Every test
 	go test -shuffle=on -timeout 20m ./...
+
+.PHONY: rig
+rig: ## Install the servers that the tests start, where they are missing
+	./tests/rig/install.sh
 
 .PHONY: race
 race: ## Short packages under the race detector

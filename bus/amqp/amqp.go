@@ -1,0 +1,258 @@
+// Package amqp is the bus of many processes: RabbitMQ with quorum queues and publisher confirms.
+//
+// A bus has two connections, one to publish and one to consume, since the broker stops reading from those
+// who publish when it runs out of memory or disk. When one is lost it is dialed again; what belonged to the
+// lost session ends with it: consumers close, and messages without a confirm have an unknown outcome.
+package amqp
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ozonecloud/ozone/bus"
+)
+
+// DefaultQueueLimit is how many messages a shard or host queue holds before it refuses more.
+// Source: BUS contract, "Topology".
+const DefaultQueueLimit = 100_000
+
+// Config says which broker and which clock. URL and Now are required.
+type Config struct {
+	// URL of the broker, amqp:// or amqps://, with the virtual host of the nodes as its path.
+	URL string
+	// Name is shown in the broker's list of connections; default "ozone".
+	Name string
+	// QueueLimit is how many messages a shard or host queue holds; 0 is DefaultQueueLimit. All nodes must agree,
+	// and the queues that are there keep the limit they were declared with.
+	QueueLimit int
+	// Log hears of lost and new connections; nil is silence.
+	Log *slog.Logger
+	// Now is the clock that turns the time a message expires into its time to live.
+	Now func() time.Time
+}
+
+func (c *Config) complete() error {
+	if c.Now == nil {
+		return fmt.Errorf("bus: a clock (Now) is missing")
+	}
+	if c.Name == "" {
+		c.Name = "ozone"
+	}
+	if c.QueueLimit == 0 {
+		c.QueueLimit = DefaultQueueLimit
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Bus is a pair of connections to RabbitMQ. It is safe for concurrent use.
+type Bus struct {
+	cfg     Config
+	publish *link
+	consume *link
+	seed    maphash.Seed // which address goes through which lane
+	stop    context.CancelFunc
+
+	mu        sync.Mutex
+	closed    bool                              // guarded by mu
+	consumers map[*consumer]struct{}            // guarded by mu
+	replies   map[bus.Address]*replyDestination // guarded by mu; this process's own reply queues
+	quiet     chan struct{}                     // closed at the end of Close
+}
+
+var _ bus.Bus = (*Bus)(nil)
+
+// Open connects and declares the exchanges. Its error says which part of the setting is wrong.
+func Open(ctx context.Context, cfg Config) (*Bus, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	d, err := newDialer(cfg)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bus{
+		cfg: cfg, seed: maphash.MakeSeed(), quiet: make(chan struct{}),
+		consumers: map[*consumer]struct{}{}, replies: map[bus.Address]*replyDestination{},
+	}
+	b.consume = newLink("consume", d, declareExchanges, cfg.Log)
+	b.publish = newLink("publish", d, openLanes, cfg.Log)
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	b.stop = stop
+	for _, l := range []*link{b.consume, b.publish} {
+		if err := l.start(ctx, life); err != nil {
+			_ = b.Close() // the first error says more
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// Publish hands m to the broker. While there is no connection, or the broker has blocked it, m is refused with bus.ErrFull.
+func (b *Bus) Publish(ctx context.Context, to bus.Address, m bus.Message, confirmed func(error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p, err := b.publishing(to, m)
+	if err != nil {
+		confirmed(err)
+		return nil
+	}
+	s := b.publish.session()
+	if s == nil {
+		confirmed(b.away(bus.ErrFull))
+		return nil
+	}
+	lane := s.lanes[maphash.String(b.seed, string(to))%uint64(len(s.lanes))]
+	handed, err := lane.publish(ctx, p, confirmed)
+	if err != nil || handed {
+		return err
+	}
+	confirmed(b.away(bus.ErrFull))
+	return nil
+}
+
+// Declare makes the queue at a. A queue that was declared with other arguments is an error that says so.
+func (b *Bus) Declare(ctx context.Context, a bus.Address) error {
+	s, err := b.session(ctx)
+	if err != nil {
+		return fmt.Errorf("declare %s: %w", a, err)
+	}
+	if a.IsReply() {
+		err = b.declareReply(s, a)
+	} else {
+		err = s.control(declareQueue(a, b.cfg.QueueLimit))
+	}
+	if err != nil {
+		return fmt.Errorf("declare %s: %w", a, explainDeclare(err))
+	}
+	return nil
+}
+
+// Consume joins the line of the queue at a, on a channel of its own.
+func (b *Bus) Consume(ctx context.Context, a bus.Address, prefetch int) (bus.Consumer, error) {
+	if prefetch < 1 || prefetch > maxPrefetch {
+		return nil, fmt.Errorf("consume %s: prefetch %d, want 1 to %d", a, prefetch, maxPrefetch)
+	}
+	s, err := b.session(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("consume %s: %w", a, err)
+	}
+	c, err := b.join(s, a, prefetch)
+	if err != nil {
+		return nil, fmt.Errorf("consume %s: %w", a, err)
+	}
+	return c, nil
+}
+
+func (b *Bus) join(s *session, a bus.Address, prefetch int) (*consumer, error) {
+	queue, left, err := b.enter(s, a)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newConsumer(s, queue, prefetch)
+	if err != nil {
+		left()
+		return nil, explainConsume(err)
+	}
+	b.mu.Lock()
+	b.consumers[c] = struct{}{}
+	closed := b.closed
+	b.mu.Unlock()
+	go func() { // ends with the consumer
+		c.relay()
+		left()
+		b.mu.Lock()
+		delete(b.consumers, c)
+		b.mu.Unlock()
+		close(c.ended)
+	}()
+	if closed {
+		c.Close()
+		return nil, bus.ErrClosed
+	}
+	return c, nil
+}
+
+// session is the consuming connection's.
+func (b *Bus) session(ctx context.Context) (*session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := b.away(nil); err != nil {
+		return nil, err
+	}
+	s := b.consume.session()
+	if s == nil {
+		return nil, errAway
+	}
+	return s, nil
+}
+
+// away is why there is no session: the bus is closed, or else.
+func (b *Bus) away(otherwise error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return bus.ErrClosed
+	}
+	return otherwise
+}
+
+// Close ends the consumers, gives the broker a while to confirm what was published, and hangs up.
+func (b *Bus) Close() error {
+	b.mu.Lock()
+	again := b.closed
+	b.closed = true
+	open := make([]*consumer, 0, len(b.consumers))
+	for c := range b.consumers {
+		open = append(open, c)
+	}
+	b.mu.Unlock()
+	if again {
+		<-b.quiet
+		return nil
+	}
+	b.closeAll(open)
+	if s := b.publish.session(); s != nil {
+		s.drain()
+	}
+	b.stop()
+	b.publish.wait()
+	b.consume.wait()
+	close(b.quiet)
+	return nil
+}
+
+// closeAll gives up a broker that does not answer.
+func (b *Bus) closeAll(consumers []*consumer) {
+	if s := b.consume.session(); s != nil {
+		late := time.AfterFunc(drainTime, s.cut)
+		defer late.Stop()
+	}
+	var wg sync.WaitGroup
+	for _, c := range consumers {
+		wg.Go(c.Close)
+	}
+	wg.Wait()
+}
+
+// Status is how a bus stands with its broker.
+type Status struct {
+	Consuming  bool // deliveries can come
+	Publishing bool // messages can go
+	Blocked    bool // the broker takes no messages for now
+}
+
+// Status tells how the bus stands with its broker at this moment.
+func (b *Bus) Status() Status {
+	p := b.publish.session()
+	blocked := p != nil && p.gate.isShut()
+	return Status{Consuming: b.consume.session() != nil, Publishing: p != nil && !blocked, Blocked: blocked}
+}

@@ -1,0 +1,97 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	// heartbeat is how often each side says that it lives. The broker gives up a silent node after two to three of
+	// them, which is how long the shards of one that hangs stay with it. Source: DESIGN, "Speed" (aim: 8 s to 15 s).
+	heartbeat = 4 * time.Second
+	// dialTime bounds a connection's handshake. A loaded broker takes seconds.
+	dialTime = 10 * time.Second
+	// writeTime bounds one write. A broker that hangs takes no more bytes and would hold the writer, and all who
+	// wait for its locks, for ever: the library lets no heartbeat through then.
+	writeTime = 3 * heartbeat
+)
+
+// dialer makes connections with one setting.
+type dialer struct {
+	cfg Config
+	uri amqp091.URI
+}
+
+func newDialer(cfg Config) (*dialer, error) {
+	uri, err := amqp091.ParseURI(cfg.URL)
+	if err != nil {
+		if quoting, ok := errors.AsType[*url.Error](err); ok { // it has the whole URL in it, password and all
+			err = quoting.Err
+		}
+		return nil, fmt.Errorf("bus URL is not readable: %w", err)
+	}
+	return &dialer{cfg: cfg, uri: uri}, nil
+}
+
+// dial connects. The second result is the bare connection, for who wants to cut it.
+func (d *dialer) dial(ctx context.Context, role string) (*amqp091.Connection, net.Conn, error) {
+	var bare net.Conn
+	connect := func(network, address string) (net.Conn, error) {
+		dialer := net.Dialer{Timeout: dialTime}
+		c, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		bare = impatient{Conn: c, now: d.cfg.Now}
+		return bare, c.SetDeadline(d.cfg.Now().Add(dialTime)) // the library lifts it after the handshake
+	}
+	properties := amqp091.NewConnectionProperties()
+	properties.SetClientConnectionName(d.cfg.Name + " " + role)
+	// Recovery stays nil: after the library's own recovery a late acknowledgement wipes unprocessed messages.
+	conn, err := amqp091.DialConfig(d.cfg.URL, amqp091.Config{Heartbeat: heartbeat, Dial: connect, Properties: properties})
+	if err != nil {
+		if bare != nil {
+			_ = bare.Close() // the handshake's error says more
+		}
+		return nil, nil, d.explain(err)
+	}
+	return conn, bare, nil
+}
+
+// explain says which part of the URL is to blame, without its password.
+func (d *dialer) explain(err error) error {
+	host := net.JoinHostPort(d.uri.Host, fmt.Sprint(d.uri.Port))
+	var refused *amqp091.Error
+	var network net.Error
+	switch {
+	case errors.As(err, &network):
+		return fmt.Errorf("bus URL: no broker answers at %s: %w", host, err)
+	case !errors.As(err, &refused):
+		return fmt.Errorf("bus URL: %s: %w", host, err)
+	case refused.Code == amqp091.NotAllowed || errors.Is(err, amqp091.ErrVhost):
+		return fmt.Errorf("bus URL: virtual host %q at %s: it is not there, or user %q may not use it: %w", d.uri.Vhost, host, d.uri.Username, err)
+	case refused.Code == amqp091.AccessRefused:
+		return fmt.Errorf("bus URL: user %q at %s: wrong name or password: %w", d.uri.Username, host, err)
+	default:
+		return fmt.Errorf("bus URL: %s: %w", host, err)
+	}
+}
+
+// impatient fails a write that takes too long.
+type impatient struct {
+	net.Conn
+	now func() time.Time
+}
+
+func (c impatient) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(c.now().Add(writeTime)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}

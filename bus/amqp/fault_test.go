@@ -1,0 +1,305 @@
+package amqp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/bus/amqp"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/tests/rig"
+)
+
+// TestFaults harms a broker of its own, one way after the other.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	broker := rig.StartRabbitMQ(t)
+	brokerKilledUnderLoad(t, broker)
+	brokerBlocked(t, broker)
+	brokerHangs(t, broker)
+}
+
+// stream is the traffic to one shard.
+type stream struct {
+	a bus.Address
+
+	mu        sync.Mutex
+	confirmed map[int]bool // guarded by mu
+	seen      map[int]bool // guarded by mu
+	most      int          // guarded by mu; the highest number seen
+	unknown   map[int]bool // guarded by mu
+	late      []int        // guarded by mu; seen for the first time after a higher number
+	refused   int          // guarded by mu
+	repeated  int          // guarded by mu
+	wrong     []string     // guarded by mu
+	changed   *sync.Cond   // of mu
+}
+
+func newStream(shard int) *stream {
+	s := &stream{a: bus.ShardQueue(schemas.Shard(shard)), confirmed: map[int]bool{}, seen: map[int]bool{}, unknown: map[int]bool{}}
+	s.changed = sync.NewCond(&s.mu)
+	return s
+}
+
+// publish sends 1, 2, 3 ... until ctx ends, at most window at a time, and returns when all outcomes are known.
+func (s *stream) publish(ctx context.Context, b bus.Bus) {
+	const window = 100
+	slots := make(chan struct{}, window)
+	pause := time.NewTicker(5 * time.Millisecond)
+	defer pause.Stop()
+	for n := 1; ctx.Err() == nil; n++ {
+		slots <- struct{}{}
+		full := make(chan struct{})
+		m := bus.Message{ID: strconv.Itoa(n), Type: schemas.TypeCommand, Body: make([]byte, 300)}
+		_ = b.Publish(context.WithoutCancel(ctx), s.a, m, func(err error) {
+			s.outcome(n, err)
+			if errors.Is(err, bus.ErrFull) {
+				close(full)
+			}
+			<-slots
+		})
+		select {
+		case <-full: // the broker is away
+			<-pause.C
+		default:
+		}
+	}
+	for range window {
+		slots <- struct{}{}
+	}
+}
+
+func (s *stream) outcome(n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.confirmed[n] = true
+	case errors.Is(err, bus.ErrFull):
+		s.refused++
+	case errors.Is(err, bus.ErrUnroutable), errors.Is(err, bus.ErrClosed):
+		s.wrong = append(s.wrong, fmt.Sprintf("message %d: %v", n, err))
+	default:
+		s.unknown[n] = true
+	}
+	s.changed.Broadcast()
+}
+
+// consume reads until ctx ends, taking the queue up again whenever it is lost.
+func (s *stream) consume(ctx context.Context, b bus.Bus) {
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	for ctx.Err() == nil {
+		c, err := b.Consume(ctx, s.a, 64)
+		if err != nil {
+			<-pause.C
+			continue
+		}
+		stop := context.AfterFunc(ctx, c.Close)
+		for d := range c.Deliveries() {
+			s.deliver(d)
+			if d.Tag%16 == 0 || len(c.Deliveries()) == 0 {
+				c.Ack(d.Tag)
+			}
+		}
+		stop()
+		c.Close()
+	}
+}
+
+func (s *stream) deliver(d bus.Delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := number(d.ID)
+	switch {
+	case n > s.most:
+		s.most = n
+	case !s.seen[n]:
+		s.late = append(s.late, n)
+	case !d.Redelivered:
+		s.wrong = append(s.wrong, fmt.Sprintf("message %d comes again without a mark", n))
+	default:
+		s.repeated++
+	}
+	s.seen[n] = true
+	s.changed.Broadcast()
+}
+
+// await blocks until ready holds.
+func (s *stream) await(t *testing.T, what string, ready func() bool) {
+	t.Helper()
+	late := false
+	alarm := time.AfterFunc(time.Minute, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		late = true
+		s.changed.Broadcast()
+	})
+	defer alarm.Stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !ready() {
+		if late {
+			t.Fatalf("%s: not %s within a minute (%d confirmed, %d seen)", s.a, what, len(s.confirmed), len(s.seen))
+		}
+		s.changed.Wait()
+	}
+}
+
+func (s *stream) more(t *testing.T, n int) {
+	t.Helper()
+	s.mu.Lock()
+	confirmed, seen := len(s.confirmed)+n, len(s.seen)+n
+	s.mu.Unlock()
+	s.await(t, fmt.Sprintf("%d more confirmed and seen", n), func() bool { return len(s.confirmed) >= confirmed && len(s.seen) >= seen })
+}
+
+func (s *stream) judge(t *testing.T) {
+	t.Helper()
+	s.await(t, "all that was confirmed seen", func() bool {
+		for n := range s.confirmed {
+			if !s.seen[n] {
+				return false
+			}
+		}
+		return true
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.Logf("%s: %d confirmed, %d unknown (%d came late), %d refused, %d repeated, 0 lost",
+		s.a, len(s.confirmed), len(s.unknown), len(s.late), s.refused, s.repeated)
+	for _, n := range s.late { // what a lost connection had on its way may arrive after what the next one brought
+		if !s.unknown[n] {
+			t.Errorf("%s: message %d came for the first time after a later one", s.a, n)
+		}
+	}
+	for _, w := range s.wrong[:min(3, len(s.wrong))] {
+		t.Errorf("%s: %s", s.a, w)
+	}
+}
+
+// traffic runs streams, one per shard, until the returned function judges them.
+func traffic(t *testing.T, b bus.Bus, shards int) (streams []*stream, judge func()) {
+	t.Helper()
+	publishing, stopPublishing := context.WithCancel(t.Context())
+	consuming, stopConsuming := context.WithCancel(t.Context())
+	var publishers, consumers sync.WaitGroup
+	for i := range shards {
+		s := newStream(i)
+		declare(t, b, s.a)
+		publishers.Go(func() { s.publish(publishing, b) })
+		consumers.Go(func() { s.consume(consuming, b) })
+		streams = append(streams, s)
+	}
+	return streams, func() {
+		stopPublishing()
+		publishers.Wait()
+		for _, s := range streams {
+			s.judge(t)
+		}
+		stopConsuming()
+		consumers.Wait()
+	}
+}
+
+func logged(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
+
+func brokerKilledUnderLoad(t *testing.T, broker *rig.RabbitMQ) {
+	t.Helper()
+	b := open(t, amqp.Config{URL: broker.Vhost(t, "kill"), Log: logged(t)})
+	streams, judge := traffic(t, b, 4)
+	for range 3 {
+		for _, s := range streams {
+			s.more(t, 500)
+		}
+		broker.Kill9()
+		if err := broker.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		listens := time.Now()
+		for _, s := range streams {
+			s.more(t, 1)
+		}
+		t.Logf("all shards confirm and deliver %v after the broker listens", time.Since(listens).Round(time.Millisecond))
+	}
+	judge()
+}
+
+func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
+	t.Helper()
+	b := open(t, amqp.Config{URL: broker.Vhost(t, "block"), Log: logged(t)})
+	streams, judge := traffic(t, b, 2)
+	for _, s := range streams {
+		s.more(t, 100)
+	}
+	if err := broker.Block(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range streams {
+		s.await(t, "refused while the broker is blocked", func() bool { return s.refused > 10 })
+	}
+	if got, want := b.Status(), (amqp.Status{Consuming: true, Blocked: true}); got != want {
+		t.Errorf("Status() = %+v, want %+v", got, want)
+	}
+	began := time.Now()
+	if err := bus.Send(t.Context(), b, streams[0].a, bus.Message{ID: "0"}); !errors.Is(err, bus.ErrFull) {
+		t.Errorf("confirmation while the broker is blocked = %v, want %v", err, bus.ErrFull)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the refusal took %v, want it at once", took)
+	}
+	declare(t, b, bus.HostQueue(1)) // the other connection is not blocked
+	if err := broker.Unblock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range streams {
+		s.more(t, 100)
+	}
+	judge()
+}
+
+// brokerHangs stops the broker in its tracks while bodies large enough to fill every buffer are on their way.
+func brokerHangs(t *testing.T, broker *rig.RabbitMQ) {
+	t.Helper()
+	if testing.Short() {
+		return // it takes the time of three heartbeats
+	}
+	b := open(t, amqp.Config{URL: broker.Vhost(t, "hang"), Log: logged(t)})
+	streams, judge := traffic(t, b, 2)
+	for _, s := range streams {
+		s.more(t, 100)
+	}
+	large := bus.HostQueue(1)
+	declare(t, b, large)
+	broker.Pause()
+	hung := time.Now()
+	outcomes := make(chan error, 64)
+	for range cap(outcomes) {
+		go func() {
+			m := bus.Message{ID: "0", Type: schemas.TypeCommand, Body: make([]byte, 1<<20)}
+			if err := b.Publish(t.Context(), large, m, func(err error) { outcomes <- err }); err != nil {
+				outcomes <- err
+			}
+		}()
+	}
+	for range cap(outcomes) {
+		if err := <-outcomes; err == nil {
+			t.Error("a broker that hangs confirmed, want another outcome")
+		}
+	}
+	t.Logf("the last outcome came %v after the broker hung", time.Since(hung).Round(time.Millisecond))
+	broker.Resume()
+	for _, s := range streams {
+		s.more(t, 100)
+	}
+	judge()
+}
