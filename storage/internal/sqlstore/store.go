@@ -38,7 +38,7 @@ type Store struct {
 	writes      map[string]*sqlx.Stmt // prepared on write, by text; not changed after New
 	reads       statements
 	gate        gate
-	// order is held from the begin of a transaction that changes snapshots until the cache has them.
+	// order is held, when there is a cache, from the begin of a transaction that changes snapshots until the cache has them.
 	order sync.Mutex
 }
 
@@ -63,6 +63,15 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		s.writes[text] = stmt
 	}
 	return s, nil
+}
+
+// keepOrder holds order until what it returns is called.
+func (s *Store) keepOrder() func() {
+	if s.cache.parts == nil {
+		return func() {}
+	}
+	s.order.Lock()
+	return s.order.Unlock
 }
 
 // Now is the store's clock: the cloud's time.
