@@ -49,14 +49,14 @@ type dataDir struct {
 // openDir makes the directory when it is not there and locks it. The lock ends with the process, however it dies.
 func openDir(path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("open data directory: %w", err)
+		return nil, fmt.Errorf("open data directory: %w: give another one with --data", err)
 	}
 	if err := private(path); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator chose the directory
 	if err != nil {
-		return nil, fmt.Errorf("open data directory: %w", err)
+		return nil, fmt.Errorf("open data directory: %w: let this user write it, or give another one with --data", err)
 	}
 	if err := takeLock(f, path); err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -41,7 +41,7 @@ func (n *Node) startHosts(ctx context.Context) error {
 	}
 	m.ledger, err = agent.OpenLedger(n.dir.file(ledgerFile), n.cfg.Log)
 	if err != nil {
-		return fmt.Errorf("open ledger: %w", err)
+		return err
 	}
 	for id := schemas.HostID(1); id <= schemas.HostID(count); id++ {
 		if err := n.startAgent(ctx, m, id); err != nil {

@@ -144,6 +144,9 @@ func TestASecondNodeIsRefused(t *testing.T) {
 func TestOperatorWorksBesideANodeAndWithoutOne(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)
+	if _, err := ozone.OpenOperator(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "no cloud in "+cfg.Data) {
+		t.Errorf("OpenOperator() = %v without a cloud, want an error that names the directory", err)
+	}
 	alone := operator(t, cfg)
 	first := create(t, alone, "alice")
 	if first.Account < 1001 {
@@ -270,9 +273,9 @@ func TestAuditOfANewCloudIsClean(t *testing.T) {
 
 func operator(t *testing.T, cfg ozone.Config) ozone.Operator {
 	t.Helper()
-	o, err := ozone.OpenOperator(t.Context(), cfg)
+	o, err := ozone.MakeOperator(t.Context(), cfg)
 	if err != nil {
-		t.Fatalf("OpenOperator() = %v, want nil", err)
+		t.Fatalf("MakeOperator() = %v, want nil", err)
 	}
 	return o
 }

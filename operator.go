@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -50,7 +51,17 @@ var ErrNoNode = errors.New("no node runs on this data directory: start one with 
 const socketPatience = 5 * time.Second
 
 // OpenOperator reaches the node that holds the data directory or, when none does, takes the directory and opens its store.
+// Where there is no store it is an error: a mistyped name must not make a second cloud.
 func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
+	cfg = cfg.withDefaults()
+	if !exists(filepath.Join(cfg.Data, storeFile)) {
+		return nil, fmt.Errorf("no cloud in %s: name its data directory with --data, or make one with ozone serve", cfg.Data)
+	}
+	return MakeOperator(ctx, cfg)
+}
+
+// MakeOperator is OpenOperator that makes the data directory and its store when they are not there.
+func MakeOperator(ctx context.Context, cfg Config) (Operator, error) {
 	cfg = cfg.withDefaults()
 	patience := time.NewTimer(socketPatience)
 	defer patience.Stop()

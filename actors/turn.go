@@ -15,11 +15,8 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-// The messages without content that begin turns.
-var (
-	resumeMessage = core.Resume{}
-	poisonMessage = core.Poison{Reason: "a message could not be dealt with"}
-)
+// readRetry is how long a read that failed waits before it is repeated.
+const readRetry = 100 * time.Millisecond
 
 // turn is one message on its way through the shard's actors, all of it before the next one. What they
 // decide is one unit: committed whole or not at all.
@@ -34,12 +31,14 @@ type turn struct {
 	took  []*child // actors that took part
 }
 
-// start begins a turn, after a read when the store must be asked what it knows.
+// start begins a turn; for a command after a read when the store must be asked what it knows.
 func (s *shard) start(ctx actor.Context, i item) {
 	s.turns++
-	now := s.engine.cfg.Now()
-	t := &turn{id: s.turns, item: i, now: now, unit: newUnit(s, i)}
+	t := &turn{id: s.turns, item: i, now: s.engine.cfg.Now(), unit: newUnit(s, i)}
 	s.turn = t
+	if s.givenUp(ctx, i) {
+		return
+	}
 	c, ok := i.message.(*schemas.Command)
 	if !ok {
 		t.work = append(t.work, core.Told{To: i.to, Message: i.message})
@@ -48,16 +47,40 @@ func (s *shard) start(ctx actor.Context, i item) {
 	}
 	plantOn(c)
 	t.admit = &core.Admit{Command: c}
-	s.engine.stats.commands.Add(1)
-	if refused := s.refusal(i); refused != nil {
-		s.refuse(ctx, refused)
-		return
+	s.recall(ctx, i, c)
+}
+
+// route sends the command to its account, with the ids that it may take.
+func (s *shard) route(ctx actor.Context) {
+	t := s.turn
+	a := t.admit
+	if a.Known.Same == nil && !a.Known.Open {
+		if refused := s.refusal(t.item, a.Command); refused != nil {
+			s.merge(&decided{effects: core.Refuse(a, refused)})
+			s.end(ctx)
+			return
+		}
+		if kind := newKind(a.Command.Action); kind != "" && s.ids[kind].Next >= s.ids[kind].End {
+			s.lease(ctx, kind)
+			return
+		}
 	}
-	if kind := newKind(c.Action); kind != "" && s.ids[kind].Next >= s.ids[kind].End {
-		s.lease(ctx, kind)
-		return
+	a.NewServer = schemas.ServerID(s.ids[schemas.ActorServer].Next)
+	a.NewImage = schemas.ImageID(s.ids[schemas.ActorImage].Next)
+	t.work = append(t.work, core.Told{To: a.Command.To(), Message: a})
+	s.proceed(ctx)
+}
+
+// refusal is why a command is not even shown to its actors.
+func (s *shard) refusal(i item, c *schemas.Command) *schemas.Error {
+	switch {
+	case i.arrived.defects >= defectsRefused, s.defects[schemas.ServerID(c.Target).Ref()] >= defectsDropped:
+		return internalError()
+	case len(s.outbox) >= maxOutbox:
+		return schemas.Errorf(schemas.KindUnavailable, "too much is waiting for the cluster").After(time.Second)
+	default:
+		return nil
 	}
-	s.recall(ctx, c, i.arrived != nil && (i.arrived.again || i.arrived.delivery.Redelivered))
 }
 
 // newKind is the kind of object that an action makes, "" for none.
@@ -72,85 +95,13 @@ func newKind(a schemas.Action) schemas.ActorKind {
 	}
 }
 
-// refusal is why a command is not even shown to its actors.
-func (s *shard) refusal(i item) *schemas.Error {
-	switch {
-	case i.arrived != nil && i.arrived.defects > 1:
-		return schemas.Errorf(schemas.KindInternal, "internal error")
-	case len(s.outbox) >= maxOutbox:
-		return schemas.Errorf(schemas.KindUnavailable, "too much is waiting for the cluster").After(time.Second)
-	default:
-		return nil
-	}
-}
-
-// refuse answers a command without its actors: nothing but the refusal is recorded.
-func (s *shard) refuse(ctx actor.Context, err *schemas.Error) {
-	e := core.Refuse(s.turn.admit, err)
-	s.merge(&decided{effects: e})
-	s.end(ctx)
-}
-
-// lease takes a new block of ids; the turn begins again when it is there.
+// lease takes a new block of ids; the command goes on when it is there.
 func (s *shard) lease(ctx actor.Context, kind schemas.ActorKind) {
 	e, self, gen, id, epoch := s.engine, ctx.Self(), s.generation, s.turn.id, s.epoch
 	e.loader.do(func(c context.Context) {
 		block, err := e.cfg.Store.LeaseIDs(c, s.id, epoch, kind)
 		e.system.Root.Send(self, loaded{generation: gen, turn: id, kind: kind, block: block, err: err})
 	})
-}
-
-// recall finds out whether a command repeats an earlier one: in memory what is not committed, else in the store.
-func (s *shard) recall(ctx actor.Context, c *schemas.Command, redelivered bool) {
-	if o := s.ops[c.ID]; o != nil {
-		s.turn.admit.Known.Same, s.turn.admit.Known.Open = o.row.Answer, o.row.Answer == nil
-		s.route(ctx)
-		return
-	}
-	if key, ok := s.keys[string(c.Key)]; ok && len(c.Key) > 0 && s.ops[key.Operation] != nil {
-		s.knowKey(key, s.ops[key.Operation].row)
-		s.route(ctx)
-		return
-	}
-	if !redelivered && len(c.Key) == 0 {
-		s.route(ctx)
-		return
-	}
-	e, self, gen, id := s.engine, ctx.Self(), s.generation, s.turn.id
-	e.loader.do(func(background context.Context) {
-		known, err := readKnown(background, e.cfg.Store, c)
-		e.system.Root.Send(self, loaded{generation: gen, turn: id, known: known, err: err})
-	})
-}
-
-// readKnown reads what the store knows of a command.
-func readKnown(ctx context.Context, store Store, c *schemas.Command) (*knownRows, error) {
-	same, key, err := store.Known(ctx, c.Account, c.ID, c.Key)
-	if err != nil {
-		return nil, err
-	}
-	k := &knownRows{same: same, key: key}
-	if key.Operation != "" {
-		k.prior, err = store.Operation(ctx, c.Account, key.Operation)
-		if errors.Is(err, storage.ErrNotFound) { // the operation was forgotten before its key
-			k.key, err = storage.Key{}, nil
-		}
-	}
-	return k, err
-}
-
-func (s *shard) knowKey(key storage.Key, prior storage.OperationRow) {
-	k := &s.turn.admit.Known
-	k.KeyOperation, k.KeyDigest, k.KeyAnswer = key.Operation, key.Digest, prior.Answer
-}
-
-// route sends the command to its account, with the ids that it may take.
-func (s *shard) route(ctx actor.Context) {
-	t := s.turn
-	t.admit.NewServer = schemas.ServerID(s.ids[schemas.ActorServer].Next)
-	t.admit.NewImage = schemas.ImageID(s.ids[schemas.ActorImage].Next)
-	t.work = append(t.work, core.Told{To: t.admit.Command.To(), Message: t.admit})
-	s.proceed(ctx)
 }
 
 // proceed asks the next actor, loads it first when it is not here, or ends the turn.
@@ -171,7 +122,7 @@ func (s *shard) proceed(ctx actor.Context) {
 	t.took = append(t.took, c)
 	c.used = t.now
 	in := core.Input{Now: t.now, Rules: &s.engine.cfg.Rules}
-	if _, ok := told.Message.(core.Wake); ok {
+	if core.MayOpen(told.Message) {
 		in.NewOperation = schemas.OperationID(uuid.Must(uuid.NewV7()).String())
 	}
 	ctx.Send(c.pid, &ask{turn: t.id, message: told.Message, input: in})
@@ -205,7 +156,7 @@ func (s *shard) load(ctx actor.Context, ref schemas.Ref) {
 	})
 }
 
-// loaded goes on with what a read found. A read that failed is repeated: the turn waits, nothing is lost.
+// loaded goes on with what a read found.
 func (s *shard) loaded(ctx actor.Context, l loaded) {
 	switch {
 	case l.generation != s.generation:
@@ -216,16 +167,17 @@ func (s *shard) loaded(ctx actor.Context, l loaded) {
 	case s.turn == nil || l.turn != s.turn.id:
 		return
 	case l.err != nil:
-		s.readAgain(ctx, l)
+		s.readFailed(ctx, l)
+		return
+	case !s.inTime(ctx):
 		return
 	case l.known != nil:
-		s.known(l.known)
+		s.knew(l.known)
 		s.route(ctx)
 		return
 	case l.kind != "":
 		s.ids[l.kind] = l.block
-		i := s.turn.item
-		s.start(ctx, i)
+		s.route(ctx)
 		return
 	}
 	if err := s.spawn(ctx, l.ref, l.row, l.cluster); err != nil {
@@ -235,53 +187,51 @@ func (s *shard) loaded(ctx actor.Context, l loaded) {
 	s.proceed(ctx)
 }
 
-func (s *shard) claimLoaded(ctx actor.Context, l loaded) {
-	err := l.err
-	if err == nil {
-		err = s.claimed(ctx, l.claim)
+// inTime sets the turn's clock after a read, which may have taken long. When the command has expired meanwhile and
+// somebody has decided about it already, it is taken once more from the start, to be refused.
+func (s *shard) inTime(ctx actor.Context) bool {
+	t, now := s.turn, s.engine.cfg.Now()
+	if len(t.took) == 0 {
+		t.now = now
+		return true
 	}
-	if err != nil {
-		s.lost(err)
-		return
+	if t.admit == nil || t.admit.Command.Expires.IsZero() || !now.After(t.admit.Command.Expires) || t.now.After(t.admit.Command.Expires) {
+		return true
 	}
-	if s.ready != nil {
-		s.ready <- nil
-		s.ready = nil
-		s.engine.claimed.Add(1)
-	}
-	s.next(ctx)
-}
-
-// readAgain repeats a read that failed after a little while; the turn waits, nothing overtakes it.
-func (s *shard) readAgain(ctx actor.Context, l loaded) {
-	s.engine.cfg.Log.Warn("read for an actor failed; it is repeated", "shard", int(s.id), "error", l.err)
-	e, self := s.engine, ctx.Self()
-	time.AfterFunc(100*time.Millisecond, func() { e.system.Root.Send(self, reread{l}) })
+	s.beginAnew(ctx)
+	return false
 }
 
 // reread repeats a read that failed.
 type reread struct{ failed loaded }
 
+// readFailed repeats a read after a little while: the turn waits, nothing overtakes it and nothing is lost.
+func (s *shard) readFailed(ctx actor.Context, l loaded) {
+	var fenced *storage.FencedError
+	if errors.As(l.err, &fenced) {
+		s.keepLetter(s.turn.item)
+		s.beginAnew(ctx)
+		return
+	}
+	s.engine.cfg.Log.Warn("read for an actor failed; it is repeated", "shard", int(s.id), "error", l.err)
+	e, self := s.engine, ctx.Self()
+	time.AfterFunc(readRetry, func() { e.system.Root.Send(self, reread{l}) })
+}
+
 func (s *shard) reread(ctx actor.Context, l loaded) {
 	switch {
-	case l.generation != s.generation || s.turn == nil || l.turn != s.turn.id:
+	case l.generation != s.generation:
+		return
+	case l.claim != nil:
+		s.claim(ctx)
+	case s.turn == nil || l.turn != s.turn.id:
 		return
 	case l.kind != "":
 		s.lease(ctx, l.kind)
 	case !l.ref.IsZero():
 		s.load(ctx, l.ref)
 	default:
-		s.recall(ctx, s.turn.admit.Command, true)
-	}
-}
-
-func (s *shard) known(k *knownRows) {
-	known := &s.turn.admit.Known
-	if k.same.ID != "" {
-		known.Same, known.Open = k.same.Answer, k.same.Answer == nil
-	}
-	if k.key.Operation != "" {
-		s.knowKey(k.key, k.prior)
+		s.readKnown(ctx, s.turn.admit.Command)
 	}
 }
 
@@ -291,7 +241,7 @@ func (s *shard) decided(ctx actor.Context, d *decided) {
 		return // of a turn that was given up
 	}
 	if d.err != nil {
-		s.defect(ctx, d)
+		s.defect(ctx, fmt.Errorf("%s: %w", d.ref, d.err))
 		return
 	}
 	s.merge(d)
@@ -299,40 +249,21 @@ func (s *shard) decided(ctx actor.Context, d *decided) {
 	s.proceed(ctx)
 }
 
-// defect deals with a decision that failed by a defect: what the shard has decided before is committed, then it
-// begins anew from its rows and the message is tried once more. The second time a command is refused; for anything
-// else the actor gives up what it waits for.
-func (s *shard) defect(ctx actor.Context, d *decided) {
-	s.engine.stats.panics.Add(1)
-	i := s.turn.item
-	s.engine.cfg.Log.Error("decision failed", "shard", int(s.id), "actor", d.ref.String(), "message", fmt.Sprintf("%T", i.message), "error", d.err)
-	s.turn = nil
-	s.running = false
-	if i.arrived != nil {
-		i.arrived.defects++
-	} else {
-		s.defects[d.ref]++
-	}
-	s.restarting = true
-	s.restart(ctx)
-}
-
 // end hands the turn's unit to the committer and tells shards of this node at once what it asks and answers.
 func (s *shard) end(ctx actor.Context) {
 	t := s.turn
-	s.turn = nil
 	u := t.unit
 	s.answerLater(t)
 	s.keep(ctx, t)
+	s.turn = nil
 	if u.empty() {
-		if u.arrived != nil {
-			s.ack(u.arrived.delivery.Tag)
-		}
+		s.ack(u.item.arrived)
 		s.next(ctx)
 		return
 	}
 	if !s.engine.committer.submit(u) {
 		s.running = false // earlier units were given up: the word to begin anew is on its way
+		s.keepLetter(u.item)
 		return
 	}
 	s.flights++
@@ -347,7 +278,7 @@ func (s *shard) end(ctx actor.Context) {
 
 // answerLater notes who waits for an operation that this turn did not decide.
 func (s *shard) answerLater(t *turn) {
-	if t.admit == nil || t.unit.answered || t.item.arrived == nil || t.item.arrived.delivery.ReplyTo == "" {
+	if t.admit == nil || t.unit.answered || t.item.address() == "" {
 		return
 	}
 	id := t.admit.Command.ID
@@ -365,11 +296,16 @@ func (s *shard) answerLater(t *turn) {
 	}
 }
 
+// replyTo is where the answer to a command goes. Who waits for it has given up a minute after the command expires.
 func replyTo(a *arrived, c *schemas.Command) waiter {
-	return waiter{to: a.delivery.ReplyTo, correlation: a.delivery.ID, expires: c.Expires.Add(time.Minute)}
+	w := waiter{to: a.delivery.ReplyTo, correlation: a.delivery.ID}
+	if !c.Expires.IsZero() {
+		w.expires = c.Expires.Add(time.Minute)
+	}
+	return w
 }
 
-// address is where a message without an operation wants its answer, "" nowhere.
+// address is where a message wants its answer, "" nowhere.
 func (i item) address() bus.Address {
 	if i.arrived == nil {
 		return ""

@@ -219,7 +219,9 @@ func (s *shard) decision(t *turn, d core.Decision, rendered []byte) {
 		o.row.Answer, o.row.ReplyTo = &a, ""
 		s.saveOperation(t, o)
 		for _, w := range o.waiters {
-			u.answers = append(u.answers, answer{waiter: w, answer: a})
+			told := a
+			told.Repeated = w.correlation != string(a.Operation) // a command that came with the key of this one
+			u.answers = append(u.answers, answer{waiter: w, answer: told})
 		}
 		o.waiters = nil
 		if a.Fault == nil {

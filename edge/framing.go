@@ -69,6 +69,9 @@ func checkFraming(h *fasthttp.RequestHeader) error {
 	if bytes.Count(raw, []byte("\n")) != bytes.Count(raw, []byte("\r\n")) { // bare line feeds
 		return errFraming
 	}
+	if bytes.Contains(raw, []byte("\n ")) || bytes.Contains(raw, []byte("\n\t")) { // folded lines
+		return errFraming
+	}
 	if !mayHaveBody(h) {
 		return nil
 	}
@@ -144,7 +147,7 @@ func bodyReader(ctx *fasthttp.RequestCtx) io.Reader {
 	return bytes.NewReader(nil)
 }
 
-var errMedia = schemas.Errorf(schemas.KindMedia, "The request body must be application/json.")
+var errMedia = schemas.Errorf(schemas.KindMedia, "The request body must be JSON: send it with Content-Type: application/json.")
 
 // isJSON tells whether the body says that it is JSON; false without error: it does not say.
 func isJSON(h *fasthttp.RequestHeader) (bool, error) {

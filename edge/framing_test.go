@@ -27,6 +27,8 @@ var framings = []struct {
 	{"no host", "GET / HTTP/1.1\r\n\r\n", 400},
 	{"two hosts", "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
 	{"one bare line feed", "GET / HTTP/1.1\r\nHost: x\r\nA: b\nX: y\r\n\r\n", 400},
+	{"folded line", "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", 400},
+	{"line folded with a tab", "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n\tc\r\n\r\n", 400},
 	{"NUL in a value", "GET / HTTP/1.1\r\nHost: x\r\nX-Auth-Key: se\x00cret\r\n\r\n", 400},
 	{"NUL in a name", "GET / HTTP/1.1\r\nHost: x\r\nX\x00: y\r\n\r\n", 400},
 	{"no name", "GET / HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n", 400},

@@ -4,20 +4,19 @@ import "time"
 
 // Image is the state of an image actor. Base images have account 0 and no server.
 type Image struct {
-	V         int         `json:"v"`
-	ID        ImageID     `json:"id"`
-	Account   AccountID   `json:"account"`
-	Name      string      `json:"name"`
-	Server    ServerID    `json:"server,omitempty"`
-	Status    ImageStatus `json:"status"`
-	Progress  int         `json:"progress"`
-	Host      HostID      `json:"host,omitempty"` // who made it and removes it
-	Copy      int         `json:"copy,omitempty"`
-	Cursor    *Cursor     `json:"cursor,omitempty"`
-	Unsettled *Waiting    `json:"unsettled,omitempty"`
-	Sequence  int64       `json:"sequence"`
-	Created   time.Time   `json:"created"`
-	Updated   time.Time   `json:"updated"`
+	V        int         `json:"v"`
+	ID       ImageID     `json:"id"`
+	Account  AccountID   `json:"account"`
+	Name     string      `json:"name"`
+	Server   ServerID    `json:"server,omitempty"`
+	Status   ImageStatus `json:"status"`
+	Progress int         `json:"progress"`
+	Host     HostID      `json:"host,omitempty"` // who made it and removes it
+	Copy     int         `json:"copy,omitempty"`
+	Cursor   *Cursor     `json:"cursor,omitempty"`
+	Sequence int64       `json:"sequence"`
+	Created  time.Time   `json:"created"`
+	Updated  time.Time   `json:"updated"`
 }
 
 // ImageView is an image as the v1.0 contract shows it in detail form, without the envelope.

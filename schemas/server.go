@@ -56,6 +56,8 @@ type Placement struct {
 	Flavor  FlavorID  `json:"flavor"`
 	// Gone: an operator vouches that the host is off for good; nothing is asked of it any more.
 	Gone bool `json:"gone,omitempty"`
+	// Lost: the host was silent when it was last heard of.
+	Lost bool `json:"lost,omitempty"`
 	// Change is the last news of the host that was taken: an older one comes late.
 	Change int64 `json:"change,omitempty"`
 }

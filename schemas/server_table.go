@@ -88,7 +88,7 @@ var serverTable = []Transition{
 	{StatusVerifyResize, OnDelete, StatusDeleted},
 	{StatusVerifyResize, OnConfirm, StatusActive},
 	{StatusVerifyResize, OnRevert, StatusResize},
-	{StatusVerifyResize, OnHostFenced, StatusError},
+	{StatusVerifyResize, OnHostFenced, StatusResize}, // the source is the last copy: back to it
 
 	{StatusPassword, OnRename, StatusPassword},
 	{StatusPassword, OnDelete, StatusDeleted},

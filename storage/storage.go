@@ -44,7 +44,7 @@ func (e *BadUnitError) Error() string { return fmt.Sprintf("storage: unit %d: %v
 func (e *BadUnitError) Unwrap() error { return e.Err }
 
 // Store is everything; each user takes the part it needs.
-type Store interface {
+type Store interface { //nolint:interfacebloat // a sum of small ones
 	Reader
 	Committer
 	Claims

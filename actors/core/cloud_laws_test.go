@@ -63,11 +63,12 @@ func (w *cloud) busyWith() string {
 	return ""
 }
 
-// orphaned tells whether the files of an image are on a host that was fenced after its deleted server had left it:
-// nobody tells the image, which asks for ever. No operation waits for it.
+// orphaned tells whether the files of an image are on a host that was fenced when its server was no longer there:
+// nobody tells the image, which asks until its server is on another host that answers.
 func (w *cloud) orphaned(i schemas.Image) bool {
 	s := w.server(i.Server)
-	return w.machines[i.Host].off && i.Cursor.Plan == planRemove && i.Cursor.Action == "" && s.Status == schemas.StatusDeleted && len(s.Cleanups) == 0
+	left := s.Home.Host != i.Host || s.Status == schemas.StatusDeleted && len(s.Cleanups) == 0
+	return w.machines[i.Host].off && i.Cursor.Plan == planRemove && left && !w.machines[s.Home.Host].alive
 }
 
 func (w *cloud) answers(id schemas.HostID) bool { return w.machines[id].alive || w.machines[id].off }
@@ -212,7 +213,7 @@ func (w *cloud) waitsForHost(id schemas.OperationID) bool {
 		}
 	}
 	for _, i := range w.images() {
-		if i.Cursor != nil && i.Cursor.Operation == id && !w.answers(i.Host) {
+		if i.Cursor != nil && i.Cursor.Operation == id && (!w.answers(i.Host) || w.orphaned(i)) {
 			return true
 		}
 	}
@@ -253,6 +254,9 @@ func (w *cloud) limboLaw() {
 func (w *cloud) powerLaw() {
 	w.t.Helper()
 	for _, s := range w.servers() {
+		if h := stateOf[schemas.Host](w, s.Home.Host.Ref()); s.Status == schemas.StatusUnknown && h.State != schemas.HostLost {
+			w.brokenf("server %d is UNKNOWN on host %d, which is %s", s.ID, h.ID, h.State)
+		}
 		if s.Status != schemas.StatusActive && s.Status != schemas.StatusVerifyResize {
 			continue
 		}

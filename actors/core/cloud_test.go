@@ -33,6 +33,7 @@ type cloud struct {
 
 	fault   func(p point) action
 	onStep  func(s *schemas.Step) // sees each step on its way to its host
+	slow    func() time.Duration  // how long a step is under way; nil: no time
 	points  []point               // what a fault could have struck, in order
 	silent  []func()              // what ends the silence of hosts
 	counter int
@@ -112,10 +113,10 @@ const (
 )
 
 // newCloud is a cloud with hosts 1..n of 8 GiB in cluster 1 and an account without a limit.
-func newCloud(t testing.TB, hosts int) *cloud {
-	t.Helper()
+func newCloud(tb testing.TB, hosts int) *cloud {
+	tb.Helper()
 	w := &cloud{
-		t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), cells: map[schemas.Ref]actor{}, index: map[schemas.ClusterID]*Index{},
+		t: tb, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), cells: map[schemas.Ref]actor{}, index: map[schemas.ClusterID]*Index{},
 		machines: map[schemas.HostID]*physical{}, files: map[schemas.ImageID]schemas.OperationID{}, labels: map[string]string{}, epoch: 1,
 		rules: Rules{
 			Flavors: map[schemas.FlavorID]schemas.Flavor{}, BaseImages: map[schemas.ImageID]bool{1: true, 2: true},
@@ -418,21 +419,22 @@ func stateOf[S any](w *cloud, ref schemas.Ref) S {
 }
 
 // commandJSON is the part of a message that outlives its turn.
-func commandJSON(t testing.TB, m any) []byte {
+func commandJSON(tb testing.TB, m any) []byte {
+	tb.Helper()
 	if a, ok := m.(*Admit); ok {
 		m = a.Command
 	}
 	if r, ok := m.(Reserve); ok {
 		m = r.Admit.Command
 	}
-	return toJSON(t, m)
+	return toJSON(tb, m)
 }
 
-func toJSON(t testing.TB, v any) []byte {
-	t.Helper()
+func toJSON(tb testing.TB, v any) []byte {
+	tb.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
-		t.Fatalf("encode %T: %v", v, err)
+		tb.Fatalf("encode %T: %v", v, err)
 	}
 	return b
 }

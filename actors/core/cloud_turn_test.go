@@ -83,7 +83,7 @@ func (w *cloud) decideAll(e envelope) *unit {
 			}
 		}
 		in := Input{Now: w.now, Rules: &w.rules}
-		if _, ok := told.Message.(Wake); ok {
+		if MayOpen(told.Message) {
 			in.NewOperation = w.newID("auto")
 		}
 		next, effects, err := c.tell(told.Message, in)
@@ -332,8 +332,23 @@ func (w *cloud) sendStep(s schemas.Step) {
 		w.machines[s.Host].answers[s.ID()] = struck
 		w.send(e)
 	default:
-		w.send(e)
+		w.sendSlowly(e)
 	}
+}
+
+// sendSlowly lets a step take its time; the host's queue keeps the order.
+func (w *cloud) sendSlowly(e envelope) {
+	if w.slow == nil {
+		w.send(e)
+		return
+	}
+	e.at = w.now.Add(w.slow())
+	for _, before := range w.later {
+		if before.to == e.to && before.at.After(e.at) {
+			e.at = before.at
+		}
+	}
+	w.later = append(w.later, e)
 }
 
 func (w *cloud) newID(prefix string) schemas.OperationID {

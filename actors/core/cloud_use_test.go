@@ -43,11 +43,11 @@ func (w *cloud) create(flavor schemas.FlavorID) schemas.ServerID {
 	return schemas.ServerID(w.rows.ops[id].op.Target.ID)
 }
 
-// resized makes a server of flavor 2 that waits in VERIFY_RESIZE for confirm or revert.
-func (w *cloud) resized(flavor schemas.FlavorID) schemas.ServerID {
+// resized makes a server of flavor 2 that waits as one of flavor 3 in VERIFY_RESIZE for confirm or revert.
+func (w *cloud) resized() schemas.ServerID {
 	w.t.Helper()
 	s := w.create(2)
-	w.do(schemas.ServerResize, int64(s), schemas.Params{Flavor: flavor})
+	w.do(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3})
 	w.wantStatus(s, schemas.StatusVerifyResize)
 	return s
 }
@@ -62,7 +62,9 @@ func (w *cloud) makeImage(s schemas.ServerID) schemas.ImageID {
 func (w *cloud) server(id schemas.ServerID) schemas.Server {
 	return stateOf[schemas.Server](w, id.Ref())
 }
+
 func (w *cloud) image(id schemas.ImageID) schemas.Image { return stateOf[schemas.Image](w, id.Ref()) }
+
 func (w *cloud) account() schemas.Account {
 	return stateOf[schemas.Account](w, schemas.AccountID(1).Ref())
 }
@@ -138,18 +140,6 @@ func (w *cloud) history(id schemas.ServerID, do func()) []schemas.Status {
 func (w *cloud) at(kind pointKind, name string, a action) {
 	w.fault = func(p point) action {
 		if p == (point{kind, name}) {
-			return a
-		}
-		return pass
-	}
-}
-
-// once makes a fault strike the first time at a point with this name.
-func (w *cloud) once(kind pointKind, name string, a action) {
-	done := false
-	w.fault = func(p point) action {
-		if p == (point{kind, name}) && !done {
-			done = true
 			return a
 		}
 		return pass

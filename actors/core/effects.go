@@ -14,7 +14,7 @@ import (
 type Input struct {
 	Now   time.Time
 	Rules *Rules
-	// NewOperation is the id for an operation that nobody asked for: an automatic confirm.
+	// NewOperation is the id for an operation that nobody asked for, an automatic confirm or revert; see MayOpen.
 	NewOperation schemas.OperationID
 }
 

@@ -184,7 +184,7 @@ func TestFenceBeforeTheServerKnowsItsPlaceIsNotLost(t *testing.T) {
 func TestResizeWhoseSourceIsGoneCannotBeReverted(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 2)
-	s := w.resized(3)
+	s := w.resized()
 	w.fence(w.server(s).Other.Host)
 	w.settle()
 	op := w.do(schemas.ServerResizeRevert, int64(s), schemas.Params{})
@@ -198,7 +198,7 @@ func TestResizeWhoseSourceIsGoneCannotBeReverted(t *testing.T) {
 func TestAddressesStayHeldWhileACopyMayAnswerOnThem(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 2)
-	s := w.resized(3)
+	s := w.resized()
 	w.fence(w.server(s).Other.Host)
 	w.settle()
 	w.at(aStep, "cleanup/stop", holdBack)
@@ -261,4 +261,62 @@ func TestClaimGivesStepsTheirWholeTime(t *testing.T) {
 	w.settle()
 	w.wantState(op, schemas.OperationSucceeded)
 	w.deleteAll()
+}
+
+func TestOldNewsOfTheDestinationIsIgnoredAfterAResize(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.create(2)
+	w.at(aStep, "resize/copy", holdBack)
+	w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3})
+	other := w.server(s).Other.Host
+	w.fault = func(p point) action {
+		if p == (point{aLetter, "hostnotice"}) {
+			return late // "lost" arrives long after "back"
+		}
+		return pass
+	}
+	w.silence(other)
+	w.pass(w.rules.LostAfter + time.Second)
+	w.fault = nil
+	w.dropOutbox()
+	w.comeBack(other)
+	w.release()
+	w.pass(0)
+	w.wantStatus(s, schemas.StatusVerifyResize)
+	w.order(schemas.ServerResizeConfirm, int64(s), schemas.Params{})
+	w.settle()
+	w.wantStatus(s, schemas.StatusActive)
+	w.laws()
+	w.deleteAll()
+}
+
+// The source of a resize is the last copy of a server whose new half is gone: the cloud goes back to it by itself.
+func TestFencedHostOfAResizedServerBringsTheSourceBack(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.resized()
+	source := w.server(s).Other.Host
+	w.fence(w.server(s).Home.Host)
+	w.settle()
+	w.wantStatus(s, schemas.StatusActive)
+	w.wantRuns(s, source)
+	w.laws()
+	w.deleteAll()
+}
+
+func TestHostLostDuringAnOperationShowsWhenTheServerRests(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 1)
+	s := w.create(2)
+	w.silence(1)
+	w.order(schemas.ServerUpdate, int64(s), schemas.Params{Password: true})
+	w.pass(w.rules.LostAfter + time.Second)
+	w.pass(2 * time.Minute) // the step's deadline is one
+	w.settle()
+	w.wantStatus(s, schemas.StatusUnknown)
+	w.comeBack(1)
+	w.settle()
+	w.wantStatus(s, schemas.StatusActive)
+	w.laws()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ozonecloud/ozone/schemas"
 )
 
-// strike is one thing that may happen at a point, up to times times at points of the same name.
+// strike is one thing that may happen at a point, several times at points of the same name.
 type strike struct {
 	name   string
 	action action
@@ -21,10 +21,18 @@ type strike struct {
 var strikes = map[pointKind][]strike{
 	aTurn: {{"crash before commit", crashBefore, 1}, {"crash after commit", crashAfter, 1}, {"crash again and again", crashBefore, 3}},
 	aStep: {
-		{"error at attempt 1", fail, 1}, {"error at attempts 1, 2", fail, 2}, {"error at all attempts", fail, 12}, {"error for good", failHard, 1},
-		{"step repeated", twice, 1}, {"outcome repeated", outcomeTwice, 1}, {"time-out", drop, 1}, {"time-outs", drop, 3},
-		{"outcome after time-out", outcomeLate, 1}, {"step after time-out", late, 1},
-		{"silent host returns", silentBack, 1}, {"silent host is fenced", silentFenced, 1},
+		{"error at attempt 1", fail, 1},
+		{"error at attempts 1, 2", fail, 2},
+		{"error at all attempts", fail, 12},
+		{"error for good", failHard, 1},
+		{"step repeated", twice, 1},
+		{"outcome repeated", outcomeTwice, 1},
+		{"time-out", drop, 1},
+		{"time-outs", drop, 3},
+		{"outcome after time-out", outcomeLate, 1},
+		{"step after time-out", late, 1},
+		{"silent host returns", silentBack, 1},
+		{"silent host is fenced", silentFenced, 1},
 	},
 	aLetter: {{"lost", drop, 1}, {"lost for long", drop, 10}, {"repeated", twice, 1}, {"late", late, 1}},
 }
@@ -42,29 +50,29 @@ func TestEveryStepSurvivesEverything(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	cells, runs := map[strikeCell]int{}, 0
-	t.Run("operations", func(t *testing.T) {
-		for _, o := range operations() {
-			t.Run(o.name, func(t *testing.T) {
-				t.Parallel()
-				did := strikeEverywhere(t, &o)
-				mu.Lock()
-				defer mu.Unlock()
-				for _, c := range did {
-					cells[c]++
-					runs++
-				}
-			})
+	t.Cleanup(func() { // when all operations are through
+		missing := 0
+		for _, want := range wantedCells() {
+			if cells[want] == 0 {
+				missing++
+				t.Errorf("%s %q was never struck by %q", want.kind, want.point, want.what)
+			}
 		}
+		t.Logf("I12: %d runs, %d cells (step, request or turn x what happens to it), %d of them wanted by the tables, %d untested",
+			runs, len(cells), len(wantedCells()), missing)
 	})
-	missing := 0
-	for _, want := range wantedCells() {
-		if cells[want] == 0 {
-			missing++
-			t.Errorf("%s %q was never struck by %q", want.kind, want.point, want.what)
-		}
+	for _, o := range operations() {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			did := strikeEverywhere(t, &o)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, c := range did {
+				cells[c]++
+				runs++
+			}
+		})
 	}
-	t.Logf("I12: %d runs, %d cells (step, request or turn x what happens to it), %d of them wanted by the tables, %d untested",
-		runs, len(cells), len(wantedCells()), missing)
 }
 
 // strikeEverywhere runs an operation once without and once with every strike at every point.

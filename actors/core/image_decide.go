@@ -144,11 +144,11 @@ func (d *image) follow(p schemas.Placement) {
 	if c := d.Cursor; c == nil || c.Plan != planRemove {
 		return
 	}
-	if p.Gone {
+	switch {
+	case p.Gone && p.Host == d.Host:
 		d.removed()
 		return
-	}
-	if p.Host != 0 {
+	case !p.Gone && p.Host != 0:
 		d.Host, d.Copy = p.Host, p.Copy
 	}
 	d.try()

@@ -72,6 +72,16 @@ type HostChanged struct {
 // Wake tells an actor that one of its timers is due.
 type Wake struct{}
 
+// MayOpen tells whether an actor that is told m may begin an operation that nobody asked for: it needs an id.
+func MayOpen(m any) bool {
+	switch m.(type) {
+	case Wake, *schemas.HostNotice, *schemas.Outcome:
+		return true
+	default:
+		return false
+	}
+}
+
 // Resume tells an actor, after its shard was claimed, to ask again for what it waits for.
 type Resume struct{}
 

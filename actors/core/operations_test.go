@@ -17,7 +17,7 @@ type operation struct {
 // operations are all of them; together they take every row of every plan, every teardown and every request.
 func operations() []operation {
 	server := func(w *cloud) int64 { return int64(w.create(2)) }
-	verify := func(w *cloud) int64 { return int64(w.resized(3)) }
+	verify := func(w *cloud) int64 { return int64(w.resized()) }
 	image := func(w *cloud) int64 { return int64(w.makeImage(w.create(2))) }
 	nothing := func(*cloud) int64 { return 0 }
 	return []operation{

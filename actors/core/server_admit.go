@@ -246,11 +246,32 @@ func (d *server) revert(a *Admit, to schemas.Status) {
 		d.e.refuse(a, schemas.Errorf(schemas.KindForbidden, "the server as it was before the resize is gone; confirm the resize"))
 		return
 	}
+	d.swapHalves()
+	d.start(a, planRevert, to)
+}
+
+// revertItself goes back to the source because the new half is gone with its host: an operation of its own.
+func (d *server) revertItself() {
+	op := d.in.NewOperation
+	d.openOwn(op, schemas.ServerResizeRevert)
+	d.swapHalves()
+	d.Cursor = &schemas.Cursor{Operation: op, Action: schemas.ServerResizeRevert, Plan: planRevert, Image: d.Image}
+	d.event(schemas.ServerResizeRevert, PhaseStart, op, nil)
+	d.begin(planOf(planRevert)[0])
+}
+
+// openOwn records an operation that nobody asked for.
+func (d *server) openOwn(op schemas.OperationID, a schemas.Action) {
+	d.e.Open = append(d.e.Open, schemas.Operation{
+		ID: op, Account: d.Account, Action: a, State: schemas.OperationRunning, Target: d.ID.Ref(), Created: d.in.Now,
+	})
+}
+
+func (d *server) swapHalves() {
 	home := *d.Other
 	other := d.Home
 	d.Home, d.Other = home, &other
 	d.ConfirmAt = time.Time{}
-	d.start(a, planRevert, to)
 }
 
 // image hands the command to a new image actor.

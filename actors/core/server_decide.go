@@ -156,10 +156,7 @@ func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 // confirmItself is the automatic confirm: an operation of its own, caused by the timer.
 func (d *server) confirmItself() {
 	op := d.in.NewOperation
-	d.e.Open = append(d.e.Open, schemas.Operation{
-		ID: op, Account: d.Account, Action: schemas.ServerResizeConfirm, State: schemas.OperationRunning,
-		Target: d.ID.Ref(), Created: d.in.Now,
-	})
+	d.openOwn(op, schemas.ServerResizeConfirm)
 	d.confirm(op)
 }
 

@@ -56,15 +56,16 @@ func TestOperationsPassTheirStatuses(t *testing.T) {
 		{"rebuild", atRest, schemas.ServerRebuild, schemas.Params{Image: 2}, []schemas.Status{active, schemas.StatusRebuild, active}},
 		{"rebuild of the same image", atRest, schemas.ServerRebuild, schemas.Params{}, []schemas.Status{active, schemas.StatusRebuild, active}},
 		{
-			"resize", atRest, schemas.ServerResize, schemas.Params{Flavor: 3},
+			"resize", atRest, schemas.ServerResize,
+			schemas.Params{Flavor: 3},
 			[]schemas.Status{active, schemas.StatusQueueResize, schemas.StatusPrepResize, schemas.StatusResize, verify},
 		},
-		{"confirm", (*cloud).resizedUp, schemas.ServerResizeConfirm, schemas.Params{}, []schemas.Status{verify, active}},
-		{"revert", (*cloud).resizedUp, schemas.ServerResizeRevert, schemas.Params{}, []schemas.Status{verify, schemas.StatusResize, active}},
+		{"confirm", (*cloud).resized, schemas.ServerResizeConfirm, schemas.Params{}, []schemas.Status{verify, active}},
+		{"revert", (*cloud).resized, schemas.ServerResizeRevert, schemas.Params{}, []schemas.Status{verify, schemas.StatusResize, active}},
 		{"suspend", atRest, schemas.ServerSuspend, schemas.Params{}, []schemas.Status{active, schemas.StatusSuspended}},
 		{"rescue", atRest, schemas.ServerRescue, schemas.Params{}, []schemas.Status{active, schemas.StatusRescue}},
 		{"delete", atRest, schemas.ServerDelete, schemas.Params{}, []schemas.Status{active, schemas.StatusDeleted}},
-		{"delete in VERIFY_RESIZE", (*cloud).resizedUp, schemas.ServerDelete, schemas.Params{}, []schemas.Status{verify, schemas.StatusDeleted}},
+		{"delete in VERIFY_RESIZE", (*cloud).resized, schemas.ServerDelete, schemas.Params{}, []schemas.Status{verify, schemas.StatusDeleted}},
 	}
 	for _, c := range tests {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -82,9 +83,7 @@ func TestOperationsPassTheirStatuses(t *testing.T) {
 	}
 }
 
-func atRest(w *cloud) schemas.ServerID             { return w.create(2) }
-func (w *cloud) resizedUp() schemas.ServerID       { return w.resized(3) }
-func (w *cloud) faulty(id schemas.OperationID) any { return w.rows.ops[id].op.Error }
+func atRest(w *cloud) schemas.ServerID { return w.create(2) }
 
 func TestRenameChangesTheNameOnly(t *testing.T) {
 	t.Parallel()
@@ -137,7 +136,7 @@ func TestResizeDownGivesTheDifferenceBackAtConfirm(t *testing.T) {
 func TestResizeConfirmsItselfAfterADay(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 2)
-	s := w.resized(3)
+	s := w.resized()
 	w.pass(24*time.Hour - time.Second)
 	w.wantStatus(s, schemas.StatusVerifyResize)
 	w.pass(time.Second)
@@ -266,4 +265,100 @@ func TestFailedCreateEndsInErrorAndCanBeRebuilt(t *testing.T) {
 	w.do(schemas.ServerRebuild, int64(s), schemas.Params{})
 	w.wantStatus(s, schemas.StatusActive)
 	w.deleteAll()
+}
+
+func TestDeleteCancelsWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		step   string
+		action schemas.Action
+		params schemas.Params
+	}{
+		{"password/set_password", schemas.ServerUpdate, schemas.Params{Password: true}},
+		{"reboot_soft/restart_soft", schemas.ServerReboot, schemas.Params{}},
+		{"reboot_hard/restart_hard", schemas.ServerReboot, schemas.Params{Hard: true}},
+	}
+	for _, c := range tests {
+		for _, a := range []action{holdBack, drop, late, outcomeLate} {
+			t.Run(c.step+" "+string(a), func(t *testing.T) {
+				t.Parallel()
+				w := newCloud(t, 1)
+				s := w.create(2)
+				w.at(aStep, c.step, a)
+				first := w.order(c.action, int64(s), c.params)
+				gone := w.order(schemas.ServerDelete, int64(s), schemas.Params{})
+				w.release()
+				w.settle()
+				w.laws()
+				w.wantState(first, schemas.OperationCancelled)
+				w.wantState(gone, schemas.OperationSucceeded)
+				w.nothingLeft()
+			})
+		}
+	}
+}
+
+func TestDeleteFromEachRestingStatus(t *testing.T) {
+	t.Parallel()
+	for _, first := range []schemas.Action{schemas.ServerSuspend, schemas.ServerRescue} {
+		w := newCloud(t, 1)
+		s := w.create(2)
+		w.do(first, int64(s), schemas.Params{})
+		op := w.do(schemas.ServerDelete, int64(s), schemas.Params{})
+		w.wantState(op, schemas.OperationSucceeded)
+		w.nothingLeft()
+	}
+	w := newCloud(t, 1)
+	s := w.create(2)
+	w.lose(1)
+	w.wantStatus(s, schemas.StatusUnknown)
+	op := w.do(schemas.ServerDelete, int64(s), schemas.Params{})
+	w.wantState(op, schemas.OperationRunning) // until its host returns
+	w.comeBack(1)
+	w.settle()
+	w.laws()
+	w.wantState(op, schemas.OperationSucceeded)
+	w.nothingLeft()
+}
+
+// A repeated answer to the first attempt is no answer to the second.
+func TestAnswerToAnEarlierAttemptDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 1)
+	s := w.create(2)
+	tries := 0
+	w.fault = func(p point) action {
+		if p != (point{aStep, "password/set_password"}) {
+			return pass
+		}
+		if tries++; tries == 1 {
+			return fail
+		}
+		return holdBack
+	}
+	op := w.order(schemas.ServerUpdate, int64(s), schemas.Params{Password: true})
+	for range 3 {
+		o := &schemas.Outcome{
+			V: 1, Operation: op, Name: schemas.StepSetPassword, Attempt: 1, Host: 1, Copy: 1, Actor: s.Ref(), Account: 1, Failure: failed(schemas.FailureFault),
+		}
+		w.send(envelope{to: s.Ref(), message: o, durable: true})
+	}
+	w.drain()
+	w.release()
+	w.settle()
+	w.wantState(op, schemas.OperationSucceeded)
+	w.deleteAll()
+}
+
+func TestClaimAsksForTeardownsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 1)
+	s := w.create(2)
+	w.at(aStep, "cleanup/stop", drop)
+	op := w.order(schemas.ServerDelete, int64(s), schemas.Params{})
+	w.fault = nil
+	w.crash()
+	w.drain()
+	w.wantState(op, schemas.OperationSucceeded)
+	w.nothingLeft()
 }

@@ -128,12 +128,13 @@ func (d *server) finish(on schemas.Trigger) {
 		d.ConfirmAt = d.in.Now.Add(d.in.Rules.ConfirmAfter)
 	case planRestore, planRevert:
 		d.backToSource(c)
-		if c.Plan == planRevert {
-			return // it ends with the copy's teardown
+		if c.Plan == planRevert { // it ends with the copy's teardown
+			d.rest()
+			return
 		}
 	}
 	d.end(c.Action, c.Operation, c.Failure)
-	d.restOnGoneHost()
+	d.rest()
 }
 
 // backToSource makes the source the only half and tears the copy down, which is off already.
@@ -198,7 +199,7 @@ func (d *server) fail(on schemas.Trigger, why *schemas.OperationError) {
 		d.Reason = why.Message
 	}
 	d.end(c.Action, c.Operation, why)
-	d.restOnGoneHost()
+	d.rest()
 }
 
 // notice is the news of a host; each is answered, so that it is not repeated for ever.
@@ -212,20 +213,12 @@ func (d *server) notice(n *schemas.HostNotice) {
 	if d.Status == schemas.StatusDeleted && n.State != schemas.HostFenced {
 		return
 	}
-	if n.Host == d.Home.Host {
-		if n.Change < d.Home.Change {
-			return
-		}
-		d.Home.Change = n.Change
-		d.e.Save = true
+	if d.heard(n) {
+		return
 	}
 	switch n.State {
 	case schemas.HostLost:
-		if _, err := next(&d.Server, schemas.OnHostLost); err == nil && d.Home.Host == n.Host {
-			former := d.Status
-			d.fire(schemas.OnHostLost, 100)
-			d.Former = former
-		}
+		d.restOnLostHost()
 	case schemas.HostUp:
 		if d.Status == schemas.StatusUnknown && d.Home.Host == n.Host {
 			d.fire(schemas.OnHostBack, 100)
@@ -238,6 +231,27 @@ func (d *server) notice(n *schemas.HostNotice) {
 	case schemas.HostFenced:
 		d.fenced(n.Host)
 	}
+}
+
+// heard notes the news of a host that has a copy; true when later news of it was noted before.
+func (d *server) heard(n *schemas.HostNotice) bool {
+	if n.Host == d.Home.Host {
+		if n.Change < d.Home.Change {
+			return true
+		}
+		d.Home.Change, d.Home.Lost = n.Change, n.State == schemas.HostLost
+		d.e.Save = true
+	}
+	if d.Other != nil && n.Host == d.Other.Host { // it may be Home one day
+		if n.Change < d.Other.Change {
+			return true
+		}
+		other := *d.Other
+		other.Change, other.Lost = n.Change, n.State == schemas.HostLost
+		d.Other = &other
+		d.e.Save = true
+	}
+	return false
 }
 
 // fenced takes an operator's word that a host is off: its copies are gone, nothing waits for it any more.
@@ -267,14 +281,36 @@ func (d *server) fenced(host schemas.HostID) {
 
 // restOnGoneHost lets no server rest in another status than ERROR on a host that is off for good.
 func (d *server) restOnGoneHost() {
-	if _, err := next(&d.Server, schemas.OnHostFenced); !d.Home.Gone || d.Cursor != nil || err != nil {
+	if !d.Home.Gone || d.Cursor != nil {
+		return
+	}
+	if d.Status == schemas.StatusError {
+		d.Reason = "the server's host is gone"
+	}
+	if _, err := next(&d.Server, schemas.OnHostFenced); err != nil {
 		return
 	}
 	d.fire(schemas.OnHostFenced, 100)
 	d.Former, d.ConfirmAt = "", time.Time{}
-	d.Reason = "the server's host is gone"
 	if d.Other != nil {
-		d.tearDown(*d.Other, schemas.StepStop, d.in.NewOperation, "")
-		d.Other = nil
+		d.revertItself()
+		return
 	}
+	d.Reason = "the server's host is gone"
+}
+
+// restOnLostHost lets a server rest in UNKNOWN while its host is silent; the status it has now comes back with the host.
+func (d *server) restOnLostHost() {
+	if _, err := next(&d.Server, schemas.OnHostLost); !d.Home.Lost || d.Cursor != nil || err != nil {
+		return
+	}
+	former := d.Status
+	d.fire(schemas.OnHostLost, 100)
+	d.Former = former
+}
+
+// rest is the last word on a server that has come to rest: its host may be gone or silent.
+func (d *server) rest() {
+	d.restOnGoneHost()
+	d.restOnLostHost()
 }

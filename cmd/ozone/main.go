@@ -32,6 +32,8 @@ type cli struct {
 	Account accountCmd `cmd:"" help:"Make and list accounts, change their keys."`
 	Host    hostCmd    `cmd:"" help:"List the hosts of a running node, declare one as off."`
 	Audit   auditCmd   `cmd:"" help:"Check the laws of conservation over the store and the hosts."`
+	Bench   benchCmd   `cmd:"" help:"Measure the speed of this machine's own nodes."`
+	Floor   floorCmd   `cmd:"" hidden:""`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

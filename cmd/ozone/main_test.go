@@ -93,7 +93,8 @@ func TestExitCodes(t *testing.T) {
 		{"account create", exitUsage, "--user"},
 		{"host fence", exitUsage, "<id>"},
 		{"audit --data " + empty, exitFailure, "no store"},
-		{"host list --data " + empty, exitFailure, "no node runs"},
+		{"host list --data " + empty, exitFailure, "no cloud in " + empty},
+		{"account list --data " + empty, exitFailure, "no cloud in " + empty},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(strings.Fields(c.args), &stdout, &stderr)

@@ -22,9 +22,12 @@ type place struct {
 	SecretKeyFile string `help:"Key that seals passwords and personality. Default: secret.key in the data directory." placeholder:"FILE"`
 }
 
+// opener is ozone.OpenOperator or ozone.MakeOperator.
+type opener func(context.Context, ozone.Config) (ozone.Operator, error)
+
 // with opens the operator's way to the cloud for one call.
-func (p place) with(ctx context.Context, e *env, do func(ozone.Operator) error) (err error) {
-	o, err := ozone.OpenOperator(ctx, ozone.Config{Data: p.Data, SecretKeyFile: p.SecretKeyFile, Log: e.log})
+func (p place) with(ctx context.Context, e *env, open opener, do func(ozone.Operator) error) (err error) {
+	o, err := open(ctx, ozone.Config{Data: p.Data, SecretKeyFile: p.SecretKeyFile, Log: e.log})
 	if err != nil {
 		return err
 	}
@@ -33,7 +36,7 @@ func (p place) with(ctx context.Context, e *env, do func(ozone.Operator) error) 
 }
 
 type accountCmd struct {
-	Create    accountCreateCmd `cmd:"" help:"Make an account with one user and print the user's key."`
+	Create    accountCreateCmd `cmd:"" help:"Make an account with one user and print the user's key; in a new data directory too."`
 	List      accountListCmd   `cmd:"" help:"List the accounts."`
 	RotateKey rotateKeyCmd     `cmd:"" help:"Give a user a new key and print it; the old one and its tokens end."`
 }
@@ -47,7 +50,7 @@ type accountCreateCmd struct {
 
 // Run makes the account.
 func (c *accountCreateCmd) Run(ctx context.Context, e *env) error {
-	return c.with(ctx, e, func(o ozone.Operator) error {
+	return c.with(ctx, e, ozone.MakeOperator, func(o ozone.Operator) error {
 		made, err := o.CreateAccount(ctx, ozone.NewAccount{User: c.User, RAMMiB: c.RAM, RateLimits: c.Limits == "on"})
 		if err != nil {
 			return err
@@ -63,7 +66,7 @@ type accountListCmd struct {
 
 // Run lists the accounts.
 func (c *accountListCmd) Run(ctx context.Context, e *env) error {
-	return c.with(ctx, e, func(o ozone.Operator) error {
+	return c.with(ctx, e, ozone.OpenOperator, func(o ozone.Operator) error {
 		list, err := o.Accounts(ctx)
 		if err != nil {
 			return err
@@ -89,7 +92,7 @@ type rotateKeyCmd struct {
 
 // Run gives the user a new key.
 func (c *rotateKeyCmd) Run(ctx context.Context, e *env) error {
-	return c.with(ctx, e, func(o ozone.Operator) error {
+	return c.with(ctx, e, ozone.OpenOperator, func(o ozone.Operator) error {
 		made, err := o.RotateKey(ctx, c.User)
 		if err != nil {
 			return err
@@ -110,7 +113,7 @@ type hostListCmd struct {
 
 // Run lists the hosts.
 func (c *hostListCmd) Run(ctx context.Context, e *env) error {
-	return c.with(ctx, e, func(o ozone.Operator) error {
+	return c.with(ctx, e, ozone.OpenOperator, func(o ozone.Operator) error {
 		list, err := o.Hosts(ctx)
 		if err != nil {
 			return err
@@ -128,7 +131,7 @@ type hostFenceCmd struct {
 
 // Run fences the host.
 func (c *hostFenceCmd) Run(ctx context.Context, e *env) error {
-	return c.with(ctx, e, func(o ozone.Operator) error {
+	return c.with(ctx, e, ozone.OpenOperator, func(o ozone.Operator) error {
 		if err := o.Fence(ctx, schemas.HostID(c.Host)); err != nil {
 			return err
 		}

@@ -30,8 +30,8 @@ type checkpointer struct {
 	once  sync.Once
 }
 
-func newCheckpointer(side, write *sqlx.DB, log *slog.Logger) *checkpointer {
-	ctx, stop := context.WithCancel(context.Background())
+func newCheckpointer(ctx context.Context, side, write *sqlx.DB, log *slog.Logger) *checkpointer {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c := &checkpointer{side: side, write: write, log: log, due: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
 	go c.run(ctx) // ends with close
 	return c

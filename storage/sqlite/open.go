@@ -93,7 +93,7 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		if err != nil {
 			return nil, err
 		}
-		s.checkpoints = newCheckpointer(side, write, cfg.Log)
+		s.checkpoints = newCheckpointer(ctx, side, write, cfg.Log)
 		wrote = s.checkpoints.wrote
 	}
 	s.Store, err = sqlstore.New(ctx, sqlstore.Config{

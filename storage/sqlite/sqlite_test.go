@@ -30,3 +30,10 @@ func open(tb testing.TB, path string) *sqlite.Store {
 	}
 	return s
 }
+
+func BenchmarkSQLite(b *testing.B) {
+	storagetest.Benchmark(b, func(b *testing.B) storage.Store {
+		b.Helper()
+		return open(b, filepath.Join(b.TempDir(), "ozone.db"))
+	})
+}

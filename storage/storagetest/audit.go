@@ -1,7 +1,6 @@
 package storagetest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -25,8 +24,8 @@ var auditCases = append([]testCase{{"an audit of a sound store is clean", testAu
 func breachCases() []testCase {
 	var cases []testCase
 	for _, b := range breaches {
-		cases = append(cases, testCase{"an audit finds " + b.name, func(t *testing.T, s storage.Store) {
-			r := newRig(t, s)
+		cases = append(cases, testCase{"an audit finds " + b.name, func(r *rig) {
+			t, s := r.t, r.s
 			w := r.newWorld()
 			r.commit(b.unit(r, w))
 			report, err := s.Audit(t.Context())
@@ -46,8 +45,8 @@ func breachCases() []testCase {
 	return cases
 }
 
-func testAuditClean(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testAuditClean(r *rig) {
+	t, s := r.t, r.s
 	r.newWorld()
 	report, err := s.Audit(t.Context())
 	if err != nil || len(report.Broken) > 0 {

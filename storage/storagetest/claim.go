@@ -3,7 +3,6 @@ package storagetest
 import (
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -19,8 +18,8 @@ var claimCases = []testCase{
 	{"what a command may repeat is known", testKnown},
 }
 
-func testClaim(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testClaim(r *rig) {
+	t, s := r.t, r.s
 	u, foreign := r.of(alice), r.of(bob)
 	waiting, quiet := r.server(alice, 1, 1), r.server(alice, 2, 1)
 	waiting.WakeAt = r.now().Add(time.Minute)
@@ -62,8 +61,8 @@ func testClaim(t *testing.T, s storage.Store) {
 	}
 }
 
-func testLeases(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testLeases(r *rig) {
+	t, s := r.t, r.s
 	var mu sync.Mutex
 	var blocks []storage.IDBlock // guarded by mu
 	var wg sync.WaitGroup
@@ -100,8 +99,8 @@ func testLeases(t *testing.T, s storage.Store) {
 	}
 }
 
-func testNextIDs(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testNextIDs(r *rig) {
+	t, s := r.t, r.s
 	u := r.of(alice)
 	block, err := s.LeaseIDs(t.Context(), u.Shard, u.Epoch, schemas.ActorServer)
 	if err != nil {
@@ -130,8 +129,8 @@ func testNextIDs(t *testing.T, s storage.Store) {
 	want(block.End)
 }
 
-func testLoad(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testLoad(r *rig) {
+	t, s := r.t, r.s
 	u := r.of(alice)
 	stored := r.server(alice, 1, 3)
 	stored.Parent, stored.Rendered, stored.WakeAt = 5, nil, r.now()
@@ -153,8 +152,8 @@ func testLoad(t *testing.T, s storage.Store) {
 	}
 }
 
-func testLoadCluster(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testLoadCluster(r *rig) {
+	t, s := r.t, r.s
 	r.cluster()
 	released := reservation(7, 2, 1, 100)
 	released.Released = true
@@ -180,8 +179,8 @@ func testLoadCluster(t *testing.T, s storage.Store) {
 	}
 }
 
-func testKnown(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testKnown(r *rig) {
+	t, s := r.t, r.s
 	u := r.of(alice)
 	u.Operations = []storage.OperationRow{r.operation(alice, 1, schemas.OperationRunning)}
 	u.Keys = []storage.Key{{Account: alice, Hash: []byte("k"), Operation: operationID(1), Digest: []byte("d"), Expires: r.now().Add(time.Hour)}}

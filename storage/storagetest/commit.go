@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -21,8 +20,7 @@ var commitCases = []testCase{
 	{"a closed store says so", testClosed},
 }
 
-func testAllOrNothing(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testAllOrNothing(r *rig) {
 	good, bad := r.of(alice), r.of(bob)
 	good.Snapshots = []storage.Snapshot{r.server(alice, 1, 1)}
 	bad.Snapshots = []storage.Snapshot{r.server(bob, 2, 1)}
@@ -34,8 +32,7 @@ func testAllOrNothing(t *testing.T, s storage.Store) {
 	r.shows(bob, 2, 0)
 }
 
-func testRepeated(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testRepeated(r *rig) {
 	u := r.of(alice)
 	u.Events = []storage.EventRow{r.event(schemas.ServerID(1).Ref(), 1, "ozone.server.create.start", "")}
 	u.Snapshots = []storage.Snapshot{r.server(alice, 1, 1)}
@@ -45,8 +42,8 @@ func testRepeated(t *testing.T, s storage.Store) {
 	r.shows(alice, 1, 1)
 }
 
-func testWentBack(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testWentBack(r *rig) {
+	t, s := r.t, r.s
 	r.commit(r.of(alice))
 	r.commit(r.of(alice))
 	for _, number := range []int64{1, 4, 9} {
@@ -61,8 +58,8 @@ func testWentBack(t *testing.T, s storage.Store) {
 	}
 }
 
-func testFence(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testFence(r *rig) {
+	t, s := r.t, r.s
 	old, other := r.of(alice), r.of(bob)
 	old.Snapshots = []storage.Snapshot{r.server(alice, 1, 1)}
 	other.Snapshots = []storage.Snapshot{r.server(bob, 2, 1)}
@@ -84,8 +81,7 @@ func testFence(t *testing.T, s storage.Store) {
 	}
 }
 
-func testOlderVersion(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testOlderVersion(r *rig) {
 	put := func(version int64) storage.Unit {
 		u := r.of(alice)
 		u.Snapshots = []storage.Snapshot{r.server(alice, 1, version)}
@@ -103,11 +99,12 @@ func testOlderVersion(t *testing.T, s storage.Store) {
 	r.shows(bob, 1, 0)
 }
 
-func testOppositeOrder(t *testing.T, s storage.Store) {
+func testOppositeOrder(r *rig) {
+	t := r.t
 	const rounds = 50
 	var wg sync.WaitGroup
 	for c := range 2 {
-		r := newRig(t, s)
+		r := newRig(t, r.s)
 		r.committer = []string{"a", "b"}[c]
 		u := r.unit(schemas.Shard(c))
 		wg.Go(func() {
@@ -130,8 +127,8 @@ func testOppositeOrder(t *testing.T, s storage.Store) {
 	wg.Wait()
 }
 
-func testClosed(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testClosed(r *rig) {
+	t, s := r.t, r.s
 	u := r.of(alice)
 	if err := s.Close(); err != nil {
 		t.Fatalf("Close() = %v", err)

@@ -2,7 +2,6 @@ package storagetest
 
 import (
 	"errors"
-	"testing"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -16,7 +15,8 @@ var operatorCases = []testCase{
 	{"a catalogue is stored once", testSeed},
 }
 
-func testAccounts(t *testing.T, s storage.Store) {
+func testAccounts(r *rig) {
+	t, s := r.t, r.s
 	create := func(id schemas.AccountID, user string) (schemas.AccountID, error) {
 		return s.CreateAccount(t.Context(), schemas.Account{ID: id, Name: "name", RAMLimitMiB: 51200}, user, []byte(user))
 	}
@@ -55,8 +55,8 @@ func testAccounts(t *testing.T, s storage.Store) {
 	}
 }
 
-func testRotate(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testRotate(r *rig) {
+	t, s := r.t, r.s
 	account, err := s.CreateAccount(t.Context(), schemas.Account{}, "u", []byte("old"))
 	if err != nil {
 		t.Fatal(err)
@@ -92,8 +92,8 @@ func testRotate(t *testing.T, s storage.Store) {
 	}
 }
 
-func testTokens(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testTokens(r *rig) {
+	t, s := r.t, r.s
 	if _, err := s.CreateAccount(t.Context(), schemas.Account{}, "u", nil); err == nil {
 		t.Error("CreateAccount() without a key = nil, want an error")
 	}
@@ -115,7 +115,8 @@ func testTokens(t *testing.T, s storage.Store) {
 	}
 }
 
-func testSeed(t *testing.T, s storage.Store) {
+func testSeed(r *rig) {
+	t, s := r.t, r.s
 	cloud := storage.Catalogue{
 		Flavors:  schemas.DefaultFlavors(),
 		Images:   []schemas.Image{{ID: 1, Name: "base", Status: schemas.ImageActive}},
@@ -138,7 +139,6 @@ func testSeed(t *testing.T, s storage.Store) {
 	if err != nil || len(clusters) != 1 || clusters[0].Public.CIDR != "198.18.0.0/15" {
 		t.Errorf("Clusters() = %+v, %v, want the first one", clusters, err)
 	}
-	r := newRig(t, s)
 	r.cluster()
 	hosts, err := s.Hosts(t.Context())
 	if err != nil || len(hosts) != 1 || hosts[0].ID != 7 || hosts[0].RAMMiB != 4096 {

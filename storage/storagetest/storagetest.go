@@ -17,7 +17,7 @@ type Traits struct {
 // testCase is one promise of the suite.
 type testCase struct {
 	name string
-	run  func(t *testing.T, s storage.Store)
+	run  func(r *rig)
 }
 
 // Run tests the stores that open makes. Each call of open returns a new, empty store that the suite closes.
@@ -39,7 +39,7 @@ func Run(t *testing.T, traits Traits, open func(t *testing.T) storage.Store) {
 						t.Errorf("Close() = %v", err)
 					}
 				})
-				c.run(t, s)
+				c.run(newRig(t, s))
 			})
 		}
 	}

@@ -2,7 +2,6 @@ package storagetest
 
 import (
 	"errors"
-	"testing"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -16,12 +15,12 @@ var sweepCases = []testCase{
 
 const day = 24 * time.Hour
 
-func testSweep(t *testing.T, s storage.Store) {
+func testSweep(r *rig) {
+	t, s := r.t, r.s
 	sweeper, ok := s.(storage.Sweeper)
 	if !ok {
 		t.Skip("the store does not sweep")
 	}
-	r := newRig(t, s)
 	w := r.newWorld()
 	w.server.Status = schemas.StatusDeleted
 	w.server.Public, w.server.Private, w.server.QuotaRAMMiB = nil, nil, 0
@@ -58,12 +57,12 @@ func testSweep(t *testing.T, s storage.Store) {
 	r.commit(r.of(alice)) // the committer's own row is still there
 }
 
-func testSweepLeaves(t *testing.T, s storage.Store) {
+func testSweepLeaves(r *rig) {
+	t, s := r.t, r.s
 	sweeper, ok := s.(storage.Sweeper)
 	if !ok {
 		t.Skip("the store does not sweep")
 	}
-	r := newRig(t, s)
 	w := r.newWorld()
 	u := r.of(w.account.ID)
 	u.Operations = []storage.OperationRow{r.operation(w.account.ID, 3, schemas.OperationRunning)}

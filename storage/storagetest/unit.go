@@ -2,7 +2,6 @@ package storagetest
 
 import (
 	"errors"
-	"testing"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -20,8 +19,8 @@ var unitCases = []testCase{
 	{"a payload is there until it is deleted", testPayload},
 }
 
-func testBadText(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testBadText(r *rig) {
+	t := r.t
 	for name, spoil := range map[string]func(u *storage.Unit){
 		"name":      func(u *storage.Unit) { u.Snapshots[0].Name = "a\xff" },
 		"state":     func(u *storage.Unit) { u.Snapshots[0].State = []byte("{\"a\":\"\x00\"}") },
@@ -48,13 +47,11 @@ func testBadText(t *testing.T, s storage.Store) {
 }
 
 // cluster commits a host of cluster 1 with 4096 MiB and 100 GB.
-func (r *rig) cluster() schemas.Shard {
+func (r *rig) cluster() {
 	r.t.Helper()
-	shard := schemas.ShardOfCluster(1)
-	u := r.unit(shard)
+	u := r.unit(schemas.ShardOfCluster(1))
 	u.Snapshots = []storage.Snapshot{r.host(7, 4096, 100)}
 	r.commit(u)
-	return shard
 }
 
 func (r *rig) reserving(rs ...schemas.Reservation) storage.Unit {
@@ -63,8 +60,7 @@ func (r *rig) reserving(rs ...schemas.Reservation) storage.Unit {
 	return u
 }
 
-func testOvercommit(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testOvercommit(r *rig) {
 	r.cluster()
 	first, second, third := r.reserving(reservation(7, 1, 1, 2048)), r.reserving(reservation(7, 2, 1, 1024)), r.reserving(reservation(7, 3, 1, 2048))
 	r.wantBad(2, first, second, third)
@@ -74,14 +70,16 @@ func testOvercommit(t *testing.T, s storage.Store) {
 	released := reservation(7, 1, 1, 2048)
 	released.Released = true
 	r.commit(third, r.reserving(released))
+	over, back := r.reserving(reservation(7, 6, 1, 2048)), reservation(7, 6, 1, 2048)
+	back.Released = true
+	r.wantBad(2, over, r.reserving(back), r.reserving(reservation(7, 7, 1, 2048)), r.reserving())
 	r.wantBad(1, r.reserving(), r.reserving(reservation(8, 4, 1, 1))) // a host that no row names
 	full := reservation(7, 5, 1, 1)
 	full.DiskGB = 200
 	r.wantBad(0, r.reserving(full), r.reserving())
 }
 
-func testHostLoad(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testHostLoad(r *rig) {
 	r.cluster()
 	r.commit(r.reserving(reservation(7, 1, 1, 4096)))
 	r.commit(r.reserving(reservation(7, 1, 1, 1024))) // smaller
@@ -97,8 +95,8 @@ func testHostLoad(t *testing.T, s storage.Store) {
 	r.commit(r.reserving(tomb)) // of what never was
 }
 
-func testKeys(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testKeys(r *rig) {
+	t, s := r.t, r.s
 	key := func(account schemas.AccountID, n int, expires time.Time) storage.Unit {
 		u := r.of(account)
 		u.Keys = []storage.Key{{Account: account, Hash: []byte("hash"), Operation: operationID(n), Digest: []byte{1}, Expires: expires}}
@@ -119,8 +117,7 @@ func testKeys(t *testing.T, s storage.Store) {
 	}
 }
 
-func testEvents(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testEvents(r *rig) {
 	u := r.of(alice)
 	u.Events = []storage.EventRow{r.event(schemas.ServerID(1).Ref(), 1, "a", ""), r.event(schemas.ServerID(1).Ref(), 2, "b", "")}
 	r.commit(u)
@@ -132,8 +129,8 @@ func testEvents(t *testing.T, s storage.Store) {
 	r.commit(other)
 }
 
-func testOverride(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testOverride(r *rig) {
+	t, s := r.t, r.s
 	first, second := r.of(alice), r.of(alice)
 	first.Snapshots = []storage.Snapshot{r.server(alice, 1, 1)}
 	second.Snapshots = []storage.Snapshot{r.server(alice, 1, 2)}
@@ -148,8 +145,8 @@ func testOverride(t *testing.T, s storage.Store) {
 	}
 }
 
-func testMadeAndGone(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testMadeAndGone(r *rig) {
+	t, s := r.t, r.s
 	first, second := r.of(alice), r.of(alice)
 	first.Snapshots = []storage.Snapshot{r.server(alice, 1, 1)}
 	second.Snapshots = []storage.Snapshot{r.server(alice, 1, 2)}
@@ -171,14 +168,19 @@ func testMadeAndGone(t *testing.T, s storage.Store) {
 	again.Outbox = first.Outbox
 	again.Answered = []string{"asked"}
 	r.commit(again)
+	r.commit(second) // it was committed by now
+	r.shows(alice, 1, 0)
+	if got, err := s.Load(t.Context(), first.Shard, []schemas.Ref{schemas.ServerID(1).Ref()}); err != nil || len(got) != 0 {
+		t.Errorf("Load(removed server) = %v, %v, want nothing", got, err)
+	}
 	c, err := s.Claim(t.Context(), first.Shard, "node")
 	if err != nil || len(c.Outbox) != 0 {
 		t.Errorf("Claim() = outbox %v, %v, want none", c.Outbox, err)
 	}
 }
 
-func testPayload(t *testing.T, s storage.Store) {
-	r := newRig(t, s)
+func testPayload(r *rig) {
+	t, s := r.t, r.s
 	u := r.of(alice)
 	u.Payloads = []storage.PayloadRow{{Operation: operationID(1), Account: alice, Sealed: []byte{0, 255, 1}}}
 	r.commit(u)

@@ -49,6 +49,9 @@ func (c *Client) Login(ctx context.Context) error {
 // Base is the scheme and authority.
 func (c *Client) Base() string { return c.base }
 
+// User is the user name.
+func (c *Client) User() string { return c.user }
+
 // Key is the API key.
 func (c *Client) Key() string { return c.key }
 

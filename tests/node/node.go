@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,10 +25,12 @@ const patience = time.Minute
 
 // Config says which binary runs and how.
 type Config struct {
-	Binary string   // see Build
-	Dir    string   // the data directory
-	Args   []string // of serve, beside --listen and --data
-	Env    []string // NAME=value, added to this process's environment
+	Binary string // see Build
+	Dir    string // the data directory
+	// Command is what the binary is told to do; default: serve.
+	Command []string
+	Args    []string // of the command, beside --listen and --data
+	Env     []string // NAME=value, added to this process's environment
 	// Listen is the address; "" picks a free port at the first start and keeps it.
 	Listen string
 }
@@ -69,7 +72,12 @@ func (n *Node) Launch() error {
 	if listen == "" {
 		listen = "127.0.0.1:0"
 	}
-	args := append([]string{"serve", "--listen", listen, "--data", n.cfg.Dir}, n.cfg.Args...)
+	command := n.cfg.Command
+	if command == nil {
+		command = []string{"serve"}
+	}
+	args := append(slices.Clone(command), "--listen", listen, "--data", n.cfg.Dir)
+	args = append(args, n.cfg.Args...)
 	n.cmd = exec.Command(n.cfg.Binary, args...) //nolint:gosec,noctx // the tests' own binary; Kill9 and Stop end it
 	n.cmd.Env = append(os.Environ(), n.cfg.Env...)
 	n.cmd.Stderr = &n.log
@@ -148,6 +156,20 @@ func (n *Node) Dir() string { return n.cfg.Dir }
 
 // Log is everything that the process printed so far, of all its lives.
 func (n *Node) Log() string { return n.log.String() }
+
+// AwaitLog waits until the process has printed text, in this life or an earlier one.
+func (n *Node) AwaitLog(ctx context.Context, text string) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(n.Log(), text) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %q in the log: %w", text, ctx.Err())
+		}
+	}
+	return nil
+}
 
 // PID is the process's id.
 func (n *Node) PID() int { return n.cmd.Process.Pid }

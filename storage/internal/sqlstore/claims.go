@@ -181,7 +181,7 @@ func (s *Store) Load(ctx context.Context, shard schemas.Shard, refs []schemas.Re
 			if err != nil {
 				return nil, err
 			}
-			err = s.dialect.Find(ctx, stmt, lookup, keys[kind], func(rows *sqlx.Rows) error {
+			err = s.dialect.Find(ctx, stmt.Stmt, lookup, keys[kind], func(rows *sqlx.Rows) error {
 				var row snapshotRow
 				if err := rows.StructScan(&row); err != nil {
 					return err

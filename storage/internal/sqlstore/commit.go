@@ -20,13 +20,9 @@ const (
 	selectEpochs    = `SELECT id, epoch FROM shard`
 )
 
-// commitStatements lists what a commit runs: prepared once.
+// commitStatements lists what a commit runs beside its Writes.
 func (s *Store) commitStatements() []string {
-	texts := []string{selectCommitter, firstCommit, nextCommit, selectEpochs, s.dialect.Query(findReserved)}
-	for _, w := range allWrites() {
-		texts = append(texts, s.dialect.Statement(w))
-	}
-	return texts
+	return []string{selectCommitter, firstCommit, nextCommit, selectEpochs, s.dialect.Query(findReserved)}
 }
 
 // errHadCommitted: the batch is in the store already.
@@ -187,9 +183,9 @@ func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change, oneByOne bool) 
 	if oneByOne {
 		atOnce = 1
 	}
-	stmt := s.prepared(ctx, tx, s.dialect.Statement(c.write))
+	stmt := s.preparedPut(ctx, tx, c.write)
 	for rows := range slices.Chunk(c.rows, atOnce) {
-		err := s.dialect.Put(ctx, stmt, c.write, rows)
+		err := s.dialect.Put(ctx, stmt.Stmt, c.write, rows)
 		if bad, ok := errors.AsType[*RowError](err); ok && bad.Row >= 0 {
 			return &storage.BadUnitError{Unit: rows[bad.Row].Unit, Err: fmt.Errorf("write %s: %w", c.write.Table, bad.Err)}
 		}
@@ -200,9 +196,14 @@ func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change, oneByOne bool) 
 	return nil
 }
 
-// prepared is a statement of commitStatements inside tx.
-func (s *Store) prepared(ctx context.Context, tx *sqlx.Tx, text string) *sqlx.Stmt {
-	return tx.StmtxContext(ctx, s.writes[text])
+// prepared is one of commitStatements inside tx.
+func (s *Store) prepared(ctx context.Context, tx *sqlx.Tx, text string) statement {
+	return statement{tx.StmtxContext(ctx, s.writes[text].Stmt)}
+}
+
+// preparedPut is the statement of a Write inside tx.
+func (s *Store) preparedPut(ctx context.Context, tx *sqlx.Tx, w *Write) statement {
+	return statement{tx.StmtxContext(ctx, s.puts[w].Stmt)}
 }
 
 // size is about how many bytes changes write.

@@ -48,7 +48,7 @@ func (s *Store) hostLoads(ctx context.Context, tx *sqlx.Tx, p *plan) (map[schema
 		}
 	}
 	stmt := s.prepared(ctx, tx, s.dialect.Query(findReserved))
-	err := s.dialect.Find(ctx, stmt, findReserved, keys, func(rows *sqlx.Rows) error {
+	err := s.dialect.Find(ctx, stmt.Stmt, findReserved, keys, func(rows *sqlx.Rows) error {
 		var old reservedRow
 		if err := rows.Scan(&old.Host, &old.RAM, &old.Disk, &old.Released); err != nil {
 			return err
@@ -80,7 +80,7 @@ func (s *Store) addLoads(ctx context.Context, tx *sqlx.Tx, loads map[schemas.Hos
 	if len(c.rows) == 0 {
 		return nil
 	}
-	err := s.dialect.Put(ctx, s.prepared(ctx, tx, s.dialect.Statement(c.write)), c.write, c.rows)
+	err := s.dialect.Put(ctx, s.preparedPut(ctx, tx, c.write).Stmt, c.write, c.rows)
 	if bad, ok := errors.AsType[*RowError](err); ok {
 		return fmt.Errorf("%w: %w", errOverCapacity, bad.Err)
 	}

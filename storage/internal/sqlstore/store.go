@@ -35,7 +35,8 @@ type Store struct {
 	now         func() time.Time
 	wrote       func(bytes int)
 	cache       *objectCache
-	writes      map[string]*sqlx.Stmt // prepared on write, by text; not changed after New
+	writes      map[string]statement // prepared on write, by text; not changed after New
+	puts        map[*Write]statement // the same, by what they write
 	reads       statements
 	gate        gate
 	// order is held, when there is a cache, from the begin of a transaction that changes snapshots until the cache has them.
@@ -52,15 +53,11 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		write: c.Write, read: c.Read, dialect: c.Dialect, now: c.Now, wrote: c.Wrote,
-		cache: newObjectCache(c.CachedObjects), writes: map[string]*sqlx.Stmt{},
-		reads: statements{db: c.Read, byText: map[string]*sqlx.Stmt{}},
+		cache: newObjectCache(c.CachedObjects), writes: map[string]statement{}, puts: map[*Write]statement{},
+		reads: statements{db: c.Read, byText: map[string]statement{}},
 	}
-	for _, text := range s.commitStatements() {
-		stmt, err := s.write.PreparexContext(ctx, text)
-		if err != nil {
-			return nil, fmt.Errorf("open store: prepare %q: %w", text, c.Dialect.Explain(err))
-		}
-		s.writes[text] = stmt
+	if err := s.prepareWrites(ctx); err != nil {
+		return nil, fmt.Errorf("open store: %w", c.Dialect.Explain(err))
 	}
 	return s, nil
 }
@@ -72,6 +69,21 @@ func (s *Store) keepOrder() func() {
 	}
 	s.order.Lock()
 	return s.order.Unlock
+}
+
+// prepareWrites prepares what commits run: not in a transaction, since the writing handle may have one connection.
+func (s *Store) prepareWrites(ctx context.Context) (err error) {
+	for _, text := range s.commitStatements() {
+		if s.writes[text], err = prepare(ctx, s.write, text); err != nil {
+			return err
+		}
+	}
+	for _, w := range allWrites() {
+		if s.puts[w], err = prepare(ctx, s.write, s.dialect.Statement(w)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Now is the store's clock: the cloud's time.
@@ -157,28 +169,39 @@ func (s *Store) writing(ctx context.Context, doing string, fn func(tx *sqlx.Tx) 
 	return s.fail(doing, tx.Commit())
 }
 
+// statement is a prepared statement that lives as long as its handle, which closes it.
+type statement struct{ *sqlx.Stmt }
+
+func prepare(ctx context.Context, db *sqlx.DB, text string) (statement, error) {
+	stmt, err := db.PreparexContext(ctx, text)
+	if err != nil {
+		return statement{}, fmt.Errorf("prepare %q: %w", text, err)
+	}
+	return statement{stmt}, nil
+}
+
 // statements prepares each text once.
 type statements struct {
 	db     *sqlx.DB
 	mu     sync.RWMutex
-	byText map[string]*sqlx.Stmt // guarded by mu
+	byText map[string]statement // guarded by mu
 }
 
-func (c *statements) get(ctx context.Context, text string) (*sqlx.Stmt, error) {
+func (c *statements) get(ctx context.Context, text string) (statement, error) {
 	c.mu.RLock()
-	stmt := c.byText[text]
+	stmt, ok := c.byText[text]
 	c.mu.RUnlock()
-	if stmt != nil {
+	if ok {
 		return stmt, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if stmt := c.byText[text]; stmt != nil {
+	if stmt, ok = c.byText[text]; ok {
 		return stmt, nil
 	}
-	stmt, err := c.db.PreparexContext(ctx, text)
+	stmt, err := prepare(ctx, c.db, text)
 	if err != nil {
-		return nil, err
+		return stmt, err
 	}
 	c.byText[text] = stmt
 	return stmt, nil

@@ -1,0 +1,217 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/ozonecloud/ozone/tests/floors"
+	"github.com/ozonecloud/ozone/tests/load"
+	"github.com/ozonecloud/ozone/tests/node"
+)
+
+// rounds repeats a measurement and returns the median of each of its numbers, by its first.
+func rounds(b *bench, measure func(round int) ([]float64, error)) ([]float64, error) {
+	all := make([][]float64, b.cfg.Rounds)
+	for i := range all {
+		var err error
+		if all[i], err = measure(i); err != nil {
+			return nil, fmt.Errorf("round %d: %w", i+1, err)
+		}
+		b.say("  round %d: %.4g", i+1, all[i])
+	}
+	medians := make([]float64, len(all[0]))
+	for j := range medians {
+		column := make([]float64, len(all))
+		for i := range all {
+			column[i] = all[i][j]
+		}
+		slices.Sort(column)
+		medians[j] = column[len(column)/2]
+	}
+	return medians, nil
+}
+
+// measureGet compares with a bare handler that writes the same bytes.
+func measureGet(ctx context.Context, b *bench) (line, error) {
+	const d = 3 * time.Second
+	r, err := b.start(ctx, "get")
+	if err != nil {
+		return line{}, err
+	}
+	defer func() { _ = r.stop() }() // measured already
+	c, err := r.prepared(ctx, 1)
+	if err != nil {
+		return line{}, err
+	}
+	bare, err := startFloor(ctx, b, r, gets{c})
+	if err != nil {
+		return line{}, err
+	}
+	defer func() { _ = bare.Kill9() }() // it holds nothing
+	floor := load.New(bare.URL(), conns)
+	m, err := rounds(b, func(int) ([]float64, error) {
+		least, err := floor.ClosedFor(conns, d, gets{c})
+		if err != nil {
+			return nil, err
+		}
+		own, err := r.gen.ClosedFor(conns, d, gets{c})
+		if err != nil {
+			return nil, err
+		}
+		return []float64{own.Rate() / least.Rate() * 100, own.Rate(), least.Rate(), ms(own.Percentile(0.99))}, nil
+	})
+	if err != nil {
+		return line{}, err
+	}
+	return line{
+		measured: fmt.Sprintf("%.0f /s, p99 %.1f ms", m[1], m[3]), floor: fmt.Sprintf("bare handler %.0f /s", m[2]), share: percent(m[0]),
+		must: ">= 60 % of the bare handler", aim: ">= 85 %", verdict: more(m[0], 60, 85),
+	}, nil
+}
+
+// startFloor runs the bare handler with the bytes of one answer.
+func startFloor(ctx context.Context, b *bench, r *rig, w load.Work) (*node.Node, error) {
+	s := r.gen.Sender()
+	status, body, err := s.Send(w.Request(0, 0))
+	if err != nil || status != http.StatusOK {
+		return nil, fmt.Errorf("read one answer: %d, %w", status, err)
+	}
+	args := []string{"--body", string(body)}
+	for _, name := range []string{"Content-Type", "Vary", "Cache-Control", "Last-Modified"} {
+		if value := s.Header(name); value != "" {
+			args = append(args, "--header", name+": "+value)
+		}
+	}
+	return node.Start(ctx, node.Config{Binary: b.cfg.Binary, Command: []string{"floor"}, Dir: filepath.Join(b.dir, "floor"), Args: args})
+}
+
+func measurePost(ctx context.Context, b *bench) (line, error) {
+	const rate, d = 500, 6 * time.Second
+	m, err := rounds(b, func(round int) ([]float64, error) {
+		r, err := b.start(ctx, "post")
+		if err != nil {
+			return nil, err
+		}
+		warm, err := r.gen.Closed(conns, 500, r.creates())
+		if err == nil && warm.Others == 0 {
+			_, err = r.ended(ctx)
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.stop())
+		}
+		got, err := r.gen.Open(conns, rate, d, r.creates())
+		if got.Others > 0 {
+			err = errors.Join(err, fmt.Errorf("%d answers were not 202", got.Others))
+		}
+		return []float64{ms(got.Percentile(0.5)), ms(got.Percentile(0.99)), got.Rate()}, errors.Join(err, r.stop())
+	})
+	if err != nil {
+		return line{}, err
+	}
+	return line{
+		measured: fmt.Sprintf("p50 %.1f ms, p99 %.1f ms at %.0f /s", m[0], m[1], m[2]),
+		must:     "p50 <= 5 ms, p99 <= 20 ms", aim: "2 / 8 ms", verdict: worse(less(m[0], 5, 2), less(m[1], 20, 8)),
+	}, nil
+}
+
+func measureCreate(ctx context.Context, b *bench) (line, error) {
+	const total = 8000
+	return measureRate(ctx, b, floors.Create, 2500, 4500, func(r *rig) (float64, load.Result, error) {
+		if _, err := r.gen.Closed(conns, 500, r.creates()); err != nil { // warm
+			return 0, load.Result{}, err
+		}
+		return r.throughput(ctx, total, r.creates())
+	})
+}
+
+func measureReboot(ctx context.Context, b *bench) (line, error) {
+	const total = 12000
+	return measureRate(ctx, b, floors.Reboot, 3000, 6000, func(r *rig) (float64, load.Result, error) {
+		c, err := r.prepared(ctx, 32)
+		if err != nil {
+			return 0, load.Result{}, err
+		}
+		return r.throughput(ctx, total, reboots{c})
+	})
+}
+
+// measureRate measures operations that reach their end in a second, on a fresh node each round.
+func measureRate(ctx context.Context, b *bench, shape floors.Shape, must, aim float64, measure func(*rig) (float64, load.Result, error)) (line, error) {
+	m, err := rounds(b, func(int) ([]float64, error) {
+		least := 0.0
+		if b.cfg.Floors {
+			var err error
+			if least, err = commitFloor(ctx, b, shape); err != nil {
+				return nil, err
+			}
+		}
+		r, err := b.start(ctx, "rate")
+		if err != nil {
+			return nil, err
+		}
+		rate, result, err := measure(r)
+		return []float64{rate, least, ms(result.Percentile(0.5)), ms(result.Percentile(0.99))}, errors.Join(err, r.stop())
+	})
+	if err != nil {
+		return line{}, err
+	}
+	l := line{
+		measured: fmt.Sprintf("%.0f /s (accepted after p50 %.0f, p99 %.0f ms)", m[0], m[2], m[3]),
+		must:     fmt.Sprintf(">= %.0f /s", must), aim: fmt.Sprintf(">= %.0f /s", aim), verdict: more(m[0], must, aim),
+	}
+	if b.cfg.Floors {
+		l.floor, l.share = fmt.Sprintf("bare batched commits %.0f /s", m[1]), percent(m[0]/m[1]*100)
+	}
+	return l, nil
+}
+
+func commitFloor(ctx context.Context, b *bench, shape floors.Shape) (float64, error) {
+	dir := filepath.Join(b.dir, "floor.db.d")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return 0, err
+	}
+	rate, err := floors.Commits(ctx, dir, shape, conns, 2*time.Second)
+	return rate, errors.Join(err, os.RemoveAll(dir))
+}
+
+// measureStart starts on an empty directory, and again behind a kill -9 with servers in the store.
+func measureStart(ctx context.Context, b *bench) (line, error) {
+	r, err := b.start(ctx, "start")
+	if err != nil {
+		return line{}, err
+	}
+	defer func() { _ = r.stop() }() // measured already
+	if _, err := r.prepared(ctx, 32); err != nil {
+		return line{}, err
+	}
+	m, err := rounds(b, func(int) ([]float64, error) {
+		dir := filepath.Join(b.dir, "fresh")
+		began := time.Now()
+		fresh, err := node.Start(ctx, node.Config{Binary: b.cfg.Binary, Dir: dir, Args: b.args()})
+		took := time.Since(began)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(fresh.Stop(), os.RemoveAll(dir), r.node.Kill9()); err != nil {
+			return nil, err
+		}
+		again, err := r.node.Restart(ctx)
+		return []float64{took.Seconds(), again.Seconds()}, err
+	})
+	if err != nil {
+		return line{}, err
+	}
+	worst := max(m[0], m[1])
+	return line{
+		measured: fmt.Sprintf("%.2f s empty, %.2f s after kill -9 with %d servers", m[0], m[1], 32*conns),
+		must:     "<= 1 s", aim: "<= 0.3 s", verdict: less(worst, 1, 0.3),
+	}, nil
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

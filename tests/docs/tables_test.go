@@ -1,0 +1,169 @@
+package docs_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/tests/client"
+	"github.com/ozonecloud/ozone/tests/node"
+	"github.com/ozonecloud/ozone/tests/nodetest"
+)
+
+// has fails the test when a page lacks a table, and prints the table as it should be.
+func has(t *testing.T, page string, rows []string) {
+	t.Helper()
+	want := strings.Join(rows, "\n") + "\n"
+	if !strings.Contains(read(t, page), want) {
+		t.Errorf("%s: a table is not what the code says. Put this in its place:\n%s", page, want)
+	}
+}
+
+func TestTheStateTablesAreThoseOfTheCode(t *testing.T) {
+	server, image := newLife(), newLife()
+	for _, r := range schemas.ServerTable() {
+		server.add(string(r.From), string(r.On), string(r.To))
+	}
+	for _, r := range schemas.ImageTable() {
+		image.add(string(r.From), string(r.On), string(r.To))
+	}
+	has(t, "docs/states.md", server.rows())
+	has(t, "docs/states.md", image.rows())
+}
+
+// life is a state table by its first column.
+type life struct {
+	order []string
+	on    map[string][]string
+}
+
+func newLife() *life { return &life{on: map[string][]string{}} }
+
+func (l *life) add(from, on, to string) {
+	if from == "" {
+		from = "(none)"
+	}
+	if !slices.Contains(l.order, from) {
+		l.order = append(l.order, from)
+	}
+	l.on[from] = append(l.on[from], on+": "+to)
+}
+
+func (l *life) rows() []string {
+	var rows []string
+	for _, from := range l.order {
+		rows = append(rows, fmt.Sprintf("| %s | %s |", from, strings.Join(l.on[from], "; ")))
+	}
+	return rows
+}
+
+// letters are how the admission matrix writes its faults.
+var letters = map[schemas.Fault]string{
+	schemas.FaultBuildInProgress: "b", schemas.FaultBackupOrResize: "r", schemas.FaultResizeNotAllowed: "R", schemas.FaultCloudServers: "c",
+}
+
+// columns are the commands of the admission matrix.
+var columns = []schemas.Trigger{
+	schemas.OnRename, schemas.OnPassword, schemas.OnDelete, schemas.OnRebootSoft, schemas.OnRebootHard,
+	schemas.OnRebuild, schemas.OnResize, schemas.OnConfirm, schemas.OnRevert, schemas.OnImage,
+}
+
+func TestTheAdmissionMatrixIsThatOfTheCode(t *testing.T) {
+	var rows []string
+	for _, s := range []schemas.Status{
+		schemas.StatusActive, schemas.StatusBuild, schemas.StatusRebuild, schemas.StatusQueueResize, schemas.StatusPrepResize,
+		schemas.StatusResize, schemas.StatusVerifyResize, schemas.StatusReboot, schemas.StatusHardReboot, schemas.StatusPassword,
+		schemas.StatusSuspended, schemas.StatusRescue, schemas.StatusUnknown, schemas.StatusError,
+	} {
+		rows = append(rows, matrixRow(string(s), s, schemas.Refusal{}))
+	}
+	over := schemas.OverlayRefusals()
+	rows = append(rows, matrixRow("ACTIVE, while an image of it is made", schemas.StatusActive, over[schemas.OverlayImaging]))
+	rows = append(rows, matrixRow("ERROR, while a silent host may still run it", schemas.StatusError, over[schemas.OverlayWaiting]))
+	has(t, "docs/api.md", rows)
+}
+
+func matrixRow(name string, s schemas.Status, over schemas.Refusal) string {
+	row := "| " + name + " |"
+	for _, on := range columns {
+		row += " " + cell(s, on, over) + " |"
+	}
+	return row
+}
+
+func cell(s schemas.Status, on schemas.Trigger, over schemas.Refusal) string {
+	for _, r := range schemas.ServerTable() {
+		if r.From == s && r.On == on && !slices.Contains(over.On, on) {
+			return "ok"
+		}
+	}
+	if slices.Contains(over.On, on) {
+		return letters[over.Fault]
+	}
+	for _, r := range schemas.ServerRefusals() {
+		if slices.Contains(r.In, s) && slices.Contains(r.On, on) {
+			return letters[r.Fault]
+		}
+	}
+	return "c"
+}
+
+func TestEveryFlagAndRouteAndMetricIsDocumented(t *testing.T) {
+	n := nodetest.Start(t)
+	t.Run("flags", func(t *testing.T) { flagsAreListed(t, n) })
+	t.Run("routes", func(t *testing.T) { routesAreListed(t, n) })
+	t.Run("metrics", func(t *testing.T) { metricsAreListed(t, n) })
+}
+
+func flagsAreListed(t *testing.T, n *node.Node) {
+	t.Helper()
+	help, err := n.Run(t.Context(), "serve", "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := read(t, "README.md")
+	for _, m := range regexp.MustCompile(`(?m)^ +(?:-h, )?(--[a-z-]+)`).FindAllStringSubmatch(help, -1) {
+		if m[1] != "--help" && m[1] != "--config" && !strings.Contains(table, "`"+m[1]+"`") {
+			t.Errorf("README.md does not list the flag %s", m[1])
+		}
+	}
+}
+
+func routesAreListed(t *testing.T, n *node.Node) {
+	t.Helper()
+	r, err := client.New(n.URL(), "", "").Raw(t.Context(), http.MethodGet, "/extensions", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var modules []struct{ Routes []string }
+	if err := r.Decode("extensions", &modules); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, "docs/api.md")
+	for _, m := range modules {
+		for _, route := range m.Routes {
+			route = strings.NewReplacer("/v1.0/{account}", "", "/ozone/v1/{account}", "").Replace(route)
+			if !strings.Contains(text, "`"+route+"`") {
+				t.Errorf("docs/api.md does not list the route %s", route)
+			}
+		}
+	}
+}
+
+func metricsAreListed(t *testing.T, n *node.Node) {
+	t.Helper()
+	r, err := client.New(n.URL(), "", "").Raw(t.Context(), http.MethodGet, "/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, "docs/operations.md")
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (ozone_[a-z_]+)`).FindAllStringSubmatch(string(r.Body), -1) {
+		if !strings.Contains(text, "`"+m[1]+"`") {
+			t.Errorf("docs/operations.md does not list the metric %s", m[1])
+		}
+	}
+}
