@@ -115,3 +115,10 @@ func until(tb testing.TB, what string, is func() (bool, error)) {
 	}
 	tb.Fatal(fmt.Sprintf("waited %v in vain until %s", patience, what))
 }
+
+func BenchmarkPostgres(b *testing.B) {
+	storagetest.Benchmark(b, func(b *testing.B) storage.Store {
+		b.Helper()
+		return open(b, database(b))
+	})
+}
