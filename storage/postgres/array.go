@@ -1,62 +1,89 @@
 package postgres
 
 import (
-	"encoding/hex"
+	"encoding/binary"
 	"fmt"
-	"strconv"
+
+	"github.com/lib/pq/oid"
 
 	"github.com/ozonecloud/ozone/storage/internal/sqlstore"
 )
 
-// arrays is rows as one array literal for each column.
-func arrays(columns int, rows []sqlstore.Row) []any {
-	return literals(columns, len(rows), func(row int) []any { return rows[row].Values })
-}
+// elementTypes are the types of the arrays' elements.
+var elementTypes = map[sqlstore.Type]oid.Oid{sqlstore.Int: oid.T_int8, sqlstore.Text: oid.T_text, sqlstore.Bytes: oid.T_bytea}
 
-func literals(columns, rows int, values func(row int) []any) []any {
-	args := make([]any, columns)
-	var text []byte
-	for column := range columns {
-		text = append(text[:0], '{')
+// arrays is rows as one array for each column, in the binary form of the protocol: the server reads texts in
+// it without looking at each character.
+func arrays(columns []sqlstore.Column, rows int, values func(row int) []any) ([]any, error) {
+	args := make([]any, len(columns))
+	for i, c := range columns {
+		size := 0
 		for row := range rows {
-			if row > 0 {
-				text = append(text, ',')
-			}
-			text = appendElement(text, values(row)[column])
+			size += elementSize(values(row)[i])
 		}
-		args[column] = string(append(text, '}'))
+		array := newArray(elementTypes[c.Type], rows, size)
+		for row := range rows {
+			var err error
+			if array, err = appendElement(array, values(row)[i]); err != nil {
+				return nil, fmt.Errorf("column %s: %w", c.Name, err)
+			}
+		}
+		args[i] = array
 	}
-	return args
+	return args, nil
 }
 
-// appendElement appends v in the form that it has inside an array literal.
-func appendElement(text []byte, v any) []byte {
+const (
+	headSize = 20
+	flagsAt  = 4 // where an array says whether it has NULLs
+)
+
+// newArray is the head of an array of one dimension.
+func newArray(element oid.Oid, length, size int) []byte {
+	array := make([]byte, 0, headSize+size)
+	if length == 0 {
+		return append32(append32(append32(array, 0), 0), int(element))
+	}
+	array = append32(array, 1) // dimension
+	array = append32(array, 0) // no NULL yet
+	array = append32(array, int(element))
+	array = append32(array, length)
+	return append32(array, 1) // the first index
+}
+
+func elementSize(v any) int {
+	const word = 4 // the length of an element
+	switch v := v.(type) {
+	case int64:
+		return word + 8
+	case string:
+		return word + len(v)
+	case []byte:
+		return word + len(v)
+	default:
+		return word
+	}
+}
+
+func appendElement(array []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
-		return append(text, "NULL"...)
+		array[flagsAt+3] = 1
+		return append32(array, -1), nil
 	case int64:
-		return strconv.AppendInt(text, v, 10)
+		return binary.BigEndian.AppendUint64(append32(array, 8), uint64(v)), nil //nolint:gosec // the same bits
 	case string:
-		return appendQuoted(text, v)
+		return append(append32(array, len(v)), v...), nil
 	case []byte:
 		if v == nil {
-			return append(text, "NULL"...)
+			return appendElement(array, nil)
 		}
-		text = append(text, `"\\x`...)
-		text = hex.AppendEncode(text, v)
-		return append(text, '"')
+		return append(append32(array, len(v)), v...), nil
 	default:
-		return appendQuoted(text, fmt.Sprint(v))
+		return nil, fmt.Errorf("a %T cannot be stored", v)
 	}
 }
 
-func appendQuoted(text []byte, s string) []byte {
-	text = append(text, '"')
-	for i := range len(s) {
-		if s[i] == '"' || s[i] == '\\' {
-			text = append(text, '\\')
-		}
-		text = append(text, s[i])
-	}
-	return append(text, '"')
+func append32(array []byte, n int) []byte {
+	return binary.BigEndian.AppendUint32(array, uint32(n)) //nolint:gosec // a length, or -1
 }

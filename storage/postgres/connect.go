@@ -65,6 +65,7 @@ func newTarget(cfg Config) (*target, error) {
 		config.Runtime["default_transaction_read_only"] = "on"
 	}
 	config.ApplicationName = cfg.Name
+	config.BinaryParameters = true // arrays are sent in this form
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}

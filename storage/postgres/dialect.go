@@ -74,7 +74,11 @@ func (d dialect) Put(ctx context.Context, stmt *sqlx.Stmt, w *sqlstore.Write, ro
 	if len(rows) == 1 {
 		culprit = 0
 	}
-	result, err := stmt.ExecContext(ctx, arrays(len(w.Columns), rows)...)
+	args, err := arrays(w.Columns, len(rows), func(row int) []any { return rows[row].Values })
+	if err != nil {
+		return err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
 	if d.IsData(err) {
 		return &sqlstore.RowError{Row: culprit, Err: err}
 	}
@@ -93,7 +97,11 @@ func (d dialect) Put(ctx context.Context, stmt *sqlx.Stmt, w *sqlstore.Write, ro
 
 // Find looks up all keys at once.
 func (dialect) Find(ctx context.Context, stmt *sqlx.Stmt, l *sqlstore.Lookup, keys [][]any, see func(*sqlx.Rows) error) error {
-	rows, err := stmt.QueryxContext(ctx, literals(len(l.Key), len(keys), func(row int) []any { return keys[row] })...)
+	args, err := arrays(l.Key, len(keys), func(row int) []any { return keys[row] })
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryxContext(ctx, args...)
 	if err != nil {
 		return err
 	}
