@@ -61,9 +61,6 @@ func newTarget(cfg Config) (*target, error) {
 	for name, value := range sessionSettings {
 		config.Runtime[name] = value
 	}
-	if cfg.ReadOnly {
-		config.Runtime["default_transaction_read_only"] = "on"
-	}
 	config.ApplicationName = cfg.Name
 	config.BinaryParameters = true // arrays are sent in this form
 	if config.ConnectTimeout == 0 {

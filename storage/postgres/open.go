@@ -86,7 +86,9 @@ func open(ctx context.Context, cfg Config, target *target) (_ *Store, err error)
 	if _, err := clock.measure(ctx); err != nil {
 		return nil, err
 	}
-	inner, err := sqlstore.New(ctx, sqlstore.Config{Write: write, Read: read, Dialect: dialect{}, Now: clock.now})
+	inner, err := sqlstore.New(ctx, sqlstore.Config{
+		Write: write, Read: read, Dialect: dialect{}, Now: clock.now, ReadOnly: cfg.ReadOnly,
+	})
 	if err != nil {
 		return nil, err
 	}

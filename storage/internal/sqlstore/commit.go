@@ -60,7 +60,7 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 // commit is one try; rows are written one by one when it must be known which one is at fault.
 func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes []change, oneByOne bool) error {
 	defer s.keepOrder()()
-	tx, err := s.write.BeginTxx(ctx, nil)
+	tx, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
