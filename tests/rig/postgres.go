@@ -207,7 +207,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	args := []string{"-D", p.data(), "-p", strconv.Itoa(p.port)}
 	for _, s := range append([]string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "log_line_prefix=%m %p %d ",
-		"autovacuum_naptime=5s", "wal_recycle=on", "max_wal_size=512MB",
+		"max_wal_size=512MB",
 	}, p.Settings...) {
 		args = append(args, "-c", s)
 	}
