@@ -125,6 +125,9 @@ func dialAdmin(ctx context.Context, dir string) (*adminClient, error) {
 	}
 	dial := func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "unix", path) }
 	probe, err := dial(ctx)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("reach the node: %w: run this as the user that runs the node", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reach the node: %w", err)
 	}

@@ -137,7 +137,7 @@ func (d *dataDir) makeSecret(path string) error {
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
+	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 }
 
 // writeOnce makes a file with mode 0600 that is there whole or not at all.

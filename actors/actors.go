@@ -70,6 +70,7 @@ type Engine struct {
 	mu      sync.Mutex
 	stop    context.CancelFunc // guarded by mu; ends the background goroutines
 	stopped bool               // guarded by mu
+	ended   chan struct{}      // closed at the end of Stop
 	claimed atomic.Int64       // shards that are owned and run
 	wg      sync.WaitGroup     // background goroutines
 }
@@ -81,8 +82,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("new engine: a field of the config is missing")
 	}
 	cfg.Rules = withDefaults(cfg.Rules)
-	e := &Engine{cfg: cfg, fatal: make(chan error, 1)}
-	return e, nil
+	return &Engine{cfg: cfg, fatal: make(chan error, 1), ended: make(chan struct{})}, nil
 }
 
 func withDefaults(r Rules) Rules {
@@ -118,8 +118,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		if err := e.cfg.Bus.Declare(ctx, bus.ShardQueue(s.id)); err != nil {
 			return fmt.Errorf("declare the queue of shard %d: %w", n, err)
 		}
-		e.shards[n] = e.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s },
-			actor.WithMailbox(actor.UnboundedLockfree()), actor.WithSupervisor(actor.NewOneForOneStrategy(10, 10*time.Second, stopChild))))
+		e.shards[n] = e.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s }, actor.WithMailbox(actor.UnboundedLockfree())))
 	}
 	for n := range schemas.Shards {
 		e.send(schemas.Shard(n), begin{})
@@ -137,9 +136,6 @@ func (e *Engine) Start(ctx context.Context) error {
 	e.wg.Go(func() { e.tick(background) })
 	return nil
 }
-
-// stopChild is the supervisor's word on an actor that failed outside its decision, where panics are caught.
-func stopChild(any) actor.Directive { return actor.StopDirective }
 
 // tick wakes every shard once a second for what has no alarm of its own: sweeping, repeating.
 func (e *Engine) tick(ctx context.Context) {
@@ -182,43 +178,78 @@ func (e *Engine) fail(err error) {
 	}
 }
 
-// Stop lets every shard finish what it has taken, commits it and ends all actors. It may be called twice and before Start.
+// Stop lets every shard finish what it has taken, commits it, tells it and ends all actors. It may be called twice and
+// before Start. When ctx ends before all is told, the rest is left to the next owner.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
-	stop := e.stop
-	done := e.stopped || stop == nil
-	e.stopped = true
+	stop, again := e.stop, e.stopped
+	e.stopped = stop != nil
 	e.mu.Unlock()
-	if done {
+	switch {
+	case stop == nil:
 		return nil
+	case again:
+		return e.awaitEnd(ctx)
 	}
-	quiet := make(chan struct{}, schemas.Shards) // one word per shard
-	for _, pid := range e.shards {
-		e.system.Root.Send(pid, drain{quiet})
-	}
-	var err error
-	for range e.shards {
-		select {
-		case <-quiet:
-		case <-ctx.Done():
-			err = fmt.Errorf("stop: shards are still busy: %w", ctx.Err())
-		}
-	}
-	if err == nil {
-		err = e.committer.flush(ctx)
-	}
-	if err == nil {
-		err = e.teller.flush(ctx)
-	}
+	defer close(e.ended)
+	err := e.drain(ctx)
 	stop()
+	err = errors.Join(err, e.stopShards()) // first: they close what the goroutines below read from
 	e.committer.wait()
 	e.teller.wait()
 	e.wg.Wait()
-	for _, pid := range e.shards {
-		if stopErr := e.system.Root.StopFuture(pid).Wait(); stopErr != nil {
-			err = errors.Join(err, fmt.Errorf("stop a shard: %w", stopErr))
-		}
-	}
 	e.system.Shutdown()
 	return err
+}
+
+// awaitEnd is a second Stop's wait for the first.
+func (e *Engine) awaitEnd(ctx context.Context) error {
+	select {
+	case <-e.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// drain returns when everything that was taken is committed and told.
+func (e *Engine) drain(ctx context.Context) error {
+	quiet := make(chan struct{}, schemas.Shards) // one word per shard
+	asked := 0
+	for _, pid := range e.shards {
+		if pid != nil { // a start that failed has not made them all
+			e.system.Root.Send(pid, drain{quiet})
+			asked++
+		}
+	}
+	for range asked {
+		select {
+		case <-quiet:
+		case <-e.committer.finished:
+			return errors.New("stop: nothing can be committed any more")
+		case <-ctx.Done():
+			return fmt.Errorf("stop: shards are still busy: %w", ctx.Err())
+		}
+	}
+	if err := e.committer.flush(ctx); err != nil {
+		return err
+	}
+	return e.teller.flush(ctx)
+}
+
+// stopShards ends every shard with its actors.
+func (e *Engine) stopShards() error {
+	var ends []*actor.Future
+	for _, pid := range e.shards {
+		if pid != nil {
+			ends = append(ends, e.system.Root.StopFuture(pid))
+		}
+	}
+	var errs []error
+	for _, end := range ends {
+		if err := end.Wait(); err != nil {
+			errs = append(errs, fmt.Errorf("stop a shard: %w", err))
+		}
+	}
+	return errors.Join(errs...)
 }

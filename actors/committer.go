@@ -50,7 +50,7 @@ func (c *committer) submit(u *unit) bool {
 		u.state = unitDropped
 		return false
 	}
-	if u.depends != nil && u.depends.state == unitDropped {
+	if from := u.item.from; from != nil && from.state == unitDropped {
 		u.state = unitDropped
 		c.dropped[u.shard] = u.generation
 		c.engine.send(u.shard, reset{})
@@ -68,8 +68,15 @@ func (c *committer) submit(u *unit) bool {
 	return true
 }
 
+// gaveUp tells whether a unit will never be committed.
+func (c *committer) gaveUp(u *unit) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return u.state == unitDropped
+}
+
 func (c *committer) loop(ctx context.Context) {
-	defer close(c.finished)
+	defer c.finish()
 	for {
 		select {
 		case <-c.wake:
@@ -86,6 +93,12 @@ func (c *committer) loop(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// finish lets go of who waits for work to be done that will not be done.
+func (c *committer) finish() {
+	close(c.finished)
+	broadcast(c.idle)
 }
 
 // take is the next batch; an empty one means that there is no work.
@@ -165,7 +178,7 @@ func (c *committer) done(batch []*unit) {
 	c.mu.Lock()
 	for _, u := range batch {
 		u.state = unitCommitted
-		u.depends = nil // or every unit would keep all before it in memory
+		u.item.from = nil // or every unit would keep all before it in memory
 	}
 	c.since = time.Time{}
 	if len(c.queue) > 0 {
@@ -213,7 +226,8 @@ func (c *committer) keep(units []*unit, culprit *unit, lost map[schemas.Shard]*r
 	kept := make([]*unit, 0, len(units))
 	for _, u := range units {
 		r := lost[u.shard]
-		if r == nil && u != culprit && (u.depends == nil || u.depends.state != unitDropped) {
+		from := u.item.from
+		if r == nil && u != culprit && (from == nil || from.state != unitDropped) {
 			kept = append(kept, u)
 			continue
 		}
@@ -224,7 +238,7 @@ func (c *committer) keep(units []*unit, culprit *unit, lost map[schemas.Shard]*r
 		if u == culprit {
 			r.culprit = u
 		}
-		r.dropped++
+		r.dropped = append(r.dropped, u)
 		u.state = unitDropped
 		c.dropped[u.shard] = u.generation
 	}
@@ -243,17 +257,28 @@ func (c *committer) watch(now time.Time) {
 
 // flush returns when everything submitted is committed.
 func (c *committer) flush(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, c.idle.Broadcast)
+	stop := context.AfterFunc(ctx, func() { broadcast(c.idle) })
 	defer stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.queue) > 0 || c.busy {
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return fmt.Errorf("stop: %d units are not committed: %w", len(c.queue), ctx.Err())
+		case <-c.finished:
+			return fmt.Errorf("stop: %d units are not committed", len(c.queue))
+		default:
+			c.idle.Wait()
 		}
-		c.idle.Wait()
 	}
 	return nil
+}
+
+// broadcast wakes all who wait. The lock keeps it from coming between a waiter's look and its wait.
+func broadcast(c *sync.Cond) {
+	c.L.Lock()
+	defer c.L.Unlock()
+	c.Broadcast()
 }
 
 func (c *committer) wait() { <-c.finished }

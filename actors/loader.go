@@ -13,11 +13,12 @@ const loaders = 4
 
 // loader reads rows for shards off their mailboxes: a shard never does I/O itself.
 type loader struct {
-	jobs chan func(context.Context) // every shard has at most one job under way, so it never fills
+	jobs  chan func(context.Context) // a shard has one job under way, and perhaps an outdated one: it never fills
+	ended <-chan struct{}
 }
 
 func newLoader(ctx context.Context, wg *sync.WaitGroup) *loader {
-	l := &loader{jobs: make(chan func(context.Context), 2*schemas.Shards)}
+	l := &loader{jobs: make(chan func(context.Context), 2*schemas.Shards), ended: ctx.Done()}
 	for range loaders {
 		wg.Go(func() {
 			for {
@@ -33,7 +34,13 @@ func newLoader(ctx context.Context, wg *sync.WaitGroup) *loader {
 	return l
 }
 
-func (l *loader) do(job func(context.Context)) { l.jobs <- job }
+// do has a job done soon; after the end it is dropped with the turn that waits for it.
+func (l *loader) do(job func(context.Context)) {
+	select {
+	case l.jobs <- job:
+	case <-l.ended:
+	}
+}
 
 // loaded is what a read found; exactly one of its parts is set.
 type loaded struct {
@@ -47,11 +54,4 @@ type loaded struct {
 	kind       schemas.ActorKind // a block of ids
 	block      storage.IDBlock
 	err        error
-}
-
-// knownRows is what the store knows of a command that may be a repetition.
-type knownRows struct {
-	same  storage.OperationRow
-	key   storage.Key
-	prior storage.OperationRow // the key's operation
 }

@@ -31,6 +31,7 @@ const patience = 20 * time.Second
 type rig struct {
 	t       *testing.T
 	bus     *faultyBus
+	queues  *inproc.Bus
 	store   *faultyStore
 	engine  *actors.Engine
 	rules   actors.Rules
@@ -93,7 +94,8 @@ func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.skew.Load(
 func (r *rig) boot() {
 	r.t.Helper()
 	ctx := context.WithoutCancel(r.t.Context())
-	r.bus = &faultyBus{Bus: inproc.New(inproc.Config{Now: r.now})}
+	r.queues = inproc.New(inproc.Config{Now: r.now})
+	r.bus = &faultyBus{Bus: r.queues}
 	r.early = make(map[schemas.OperationID]schemas.Answer)
 	for _, q := range []bus.Address{bus.ReplyQueue("edge"), bus.HostQueue(1)} {
 		if err := r.bus.Declare(ctx, q); err != nil {
@@ -150,6 +152,20 @@ func (r *rig) stop() {
 	_ = r.bus.Close()
 }
 
+// hopeless is the end of an engine that cannot commit any more: it must not hang.
+func (r *rig) hopeless() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), 100*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- r.engine.Stop(ctx) }()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		r.t.Fatal("Stop hangs")
+	}
+}
+
 // eventually waits until something is so.
 func (r *rig) eventually(what string, so func() bool) {
 	r.t.Helper()
@@ -160,6 +176,15 @@ func (r *rig) eventually(what string, so func() bool) {
 			r.t.Fatalf("never: %s", what)
 		}
 	}
+}
+
+// quiet waits until nothing is on its way.
+func (r *rig) quiet() {
+	r.t.Helper()
+	r.eventually("everything is acknowledged", func() bool {
+		waiting, unacked := r.queues.Depth()
+		return waiting+unacked == 0
+	})
 }
 
 func (r *rig) publish(to bus.Address, t schemas.MessageType, id string, m schemas.Message) {

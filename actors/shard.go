@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -15,29 +16,16 @@ import (
 
 // The messages of a shard's mailbox beside ask's answers.
 type (
-	begin   struct{}                        // claim and run
-	tick    struct{}                        // once a second
-	alarm   struct{}                        // the earliest timer is due
-	drain   struct{ quiet chan<- struct{} } // take nothing more, say when all is decided
-	arrived struct {
-		consumer bus.Consumer
-		delivery bus.Delivery
-		message  schemas.Message
-		err      error // the body cannot be read
-		defects  int   // decisions about it that failed by a defect
-		again    bool  // it was dispatched before
-	}
+	begin struct{}                        // claim and run
+	tick  struct{}                        // once a second
+	alarm struct{}                        // the earliest timer is due
+	drain struct{ quiet chan<- struct{} } // take nothing more, say when all is decided
 	// letter is a message from another shard of this node, in memory and perhaps before its commit.
 	letter struct {
 		message schemas.Message
 		from    *unit
 	}
 	committed struct{ units []*unit } // of this shard, in order
-	// reset says that units of this shard were given up; culprit is nil when another shard's was the cause.
-	reset struct {
-		culprit *unit
-		dropped int // how many of them were counted as on their way
-	}
 )
 
 // shard is the actor that owns one partition: it takes one message at a time through its actors (turn.go),
@@ -53,6 +41,8 @@ type shard struct {
 	draining   chan<- struct{} // told once everything taken is committed
 	drained    bool
 	children   map[schemas.Ref]*child
+	props      *actor.Props // of its actors
+	cell       actor.Actor  // the one that is being spawned
 	queue      []item
 	turn       *turn
 	turns      uint64
@@ -60,15 +50,21 @@ type shard struct {
 	window     window
 
 	ops     map[schemas.OperationID]*openOperation
-	keys    map[string]storage.Key // not committed yet, by hash
-	outbox  map[string]*request    // unanswered
+	keys    map[keyID]storage.Key // not committed yet
+	outbox  map[string]*request   // unanswered
 	ids     map[schemas.ActorKind]storage.IDBlock
 	timers  timers
-	defects map[schemas.Ref]int // decisions of actors that failed by a defect
-	flights int                 // units that are not committed
-	overdue int64               // timers that were overdue at the last tick
+	flights int   // units that are not committed
+	overdue int64 // timers that were overdue at the last tick
 
-	restarting bool // begins anew once its units are committed
+	claimedAt time.Time
+	seen      map[schemas.OperationID]time.Time // commands without a key since the claim, until they expire
+
+	restarting bool                 // begins anew once its units are committed
+	letters    []item               // to be dispatched again then
+	defects    map[string]int       // of messages that did not come over the bus, by their key; see defectsRefused
+	sick       map[schemas.Ref]bool // actors that cannot decide anything; true: their operations are ended
+	gone       bool                 // it cannot run any more
 }
 
 // child is a loaded actor.
@@ -102,6 +98,7 @@ type request struct {
 	row     storage.OutboxRow
 	message schemas.Message
 	sentAt  time.Time
+	stored  bool // before, only the letter that was sent at once knows what it depends on
 }
 
 // item is what a turn begins with.
@@ -113,7 +110,8 @@ type item struct {
 }
 
 func newShard(e *Engine, id schemas.Shard, ready chan<- error) *shard {
-	s := &shard{engine: e, id: id, ready: ready, defects: make(map[schemas.Ref]int)}
+	s := &shard{engine: e, id: id, ready: ready, defects: make(map[string]int), sick: make(map[schemas.Ref]bool)}
+	s.props = actor.PropsFromProducer(func() actor.Actor { return s.cell }, actor.WithMailbox(actor.UnboundedLockfree()))
 	s.forget()
 	return s
 }
@@ -122,15 +120,30 @@ func newShard(e *Engine, id schemas.Shard, ready chan<- error) *shard {
 func (s *shard) forget() {
 	s.children = make(map[schemas.Ref]*child)
 	s.ops = make(map[schemas.OperationID]*openOperation)
-	s.keys = make(map[string]storage.Key)
+	s.keys = make(map[keyID]storage.Key)
 	s.outbox = make(map[string]*request)
 	s.ids = make(map[schemas.ActorKind]storage.IDBlock)
+	s.seen = make(map[schemas.OperationID]time.Time)
 	s.timers = timers{at: make(map[schemas.Ref]time.Time), pid: s.timers.pid, engine: s.engine}
-	s.turn, s.flights = nil, 0
 }
 
-// Receive takes one message of the shard's mailbox.
+// Receive takes one message of the shard's mailbox. A panic outside a decision is blamed on the turn under way; without
+// one the process must end, since nobody knows what is left undone.
 func (s *shard) Receive(ctx actor.Context) {
+	defer func() {
+		r := recover()
+		switch {
+		case r == nil:
+		case s.turn != nil:
+			s.defect(ctx, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		default:
+			s.lost(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		}
+	}()
+	s.receive(ctx)
+}
+
+func (s *shard) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case begin:
 		s.timers.pid = ctx.Self()
@@ -149,6 +162,10 @@ func (s *shard) Receive(ctx actor.Context) {
 		s.reset(ctx, m)
 	case reread:
 		s.reread(ctx, m.failed)
+	case hungUp:
+		s.hungUp(ctx, m.consumer)
+	case reopen:
+		s.reopen(ctx)
 	case alarm:
 		s.wakeDue(ctx)
 	case tick:
@@ -158,6 +175,7 @@ func (s *shard) Receive(ctx actor.Context) {
 		s.quietNow()
 	case *actor.Stopping:
 		s.timers.stop()
+		s.hangUp()
 	}
 }
 
@@ -171,11 +189,33 @@ func (s *shard) claim(ctx actor.Context) {
 	})
 }
 
-// claimed begins to run with what the shard owes: every actor with a timer asks again for what it waits for.
+// claimLoaded begins to run. A claim that failed is repeated, but the first: whoever starts the node must know.
+func (s *shard) claimLoaded(ctx actor.Context, l loaded) {
+	if l.err != nil && s.ready == nil && !errors.Is(l.err, storage.ErrClosed) {
+		s.readAgain(ctx, l)
+		return
+	}
+	err := l.err
+	if err == nil {
+		err = s.claimed(ctx, l.claim)
+	}
+	if err != nil {
+		s.lost(err)
+		return
+	}
+	if s.ready != nil {
+		s.ready <- nil
+		s.ready = nil
+		s.engine.claimed.Add(1)
+	}
+	s.next(ctx)
+}
+
+// claimed takes over what the shard owes: every actor with a timer asks again for what it waits for.
 func (s *shard) claimed(ctx actor.Context, c *storage.Claim) error {
-	s.epoch, s.ids = c.Epoch, c.IDs
-	if s.ids == nil {
-		s.ids = make(map[schemas.ActorKind]storage.IDBlock)
+	s.epoch, s.claimedAt = c.Epoch, s.engine.cfg.Now()
+	if c.IDs != nil {
+		s.ids = c.IDs
 	}
 	for _, op := range c.Operations {
 		s.ops[op.ID] = &openOperation{row: op, waiters: storedWaiters(op)}
@@ -185,27 +225,24 @@ func (s *shard) claimed(ctx actor.Context, c *storage.Claim) error {
 		if err != nil {
 			return fmt.Errorf("claim shard %d: %w", s.id, err)
 		}
-		s.outbox[row.ID] = &request{row: row, message: m}
+		s.outbox[row.ID] = &request{row: row, message: m, stored: true}
 	}
-	var resumes []item
+	s.engine.stats.open.Add(int64(len(s.ops)))
+	s.engine.stats.outbox.Add(int64(len(s.outbox)))
 	for i := range c.Snapshots {
-		ref := c.Snapshots[i].Ref
-		if err := s.spawn(ctx, ref, &c.Snapshots[i], nil); err != nil {
+		if err := s.spawn(ctx, c.Snapshots[i].Ref, &c.Snapshots[i], nil); err != nil {
 			return fmt.Errorf("claim shard %d: %w", s.id, err)
 		}
-		s.setTimer(ref, c.Snapshots[i].WakeAt)
-		resumes = append(resumes, item{message: resumeMessage, to: ref})
+		s.timers.set(c.Snapshots[i].Ref, c.Snapshots[i].WakeAt)
 	}
-	s.queue = append(resumes, s.queue...)
-	if s.consumer == nil {
+	s.queue = append(s.resumes(c.Snapshots), s.queue...)
+	if s.consumer == nil && !s.stopping() {
 		if err := s.consume(ctx); err != nil {
 			return err
 		}
 	}
 	s.running = true
-	s.engine.stats.open.Add(int64(len(s.ops)))
-	s.engine.stats.outbox.Add(int64(len(s.outbox)))
-	s.resend(s.engine.cfg.Now(), 0)
+	s.resend(s.claimedAt, 0)
 	return nil
 }
 
@@ -217,47 +254,9 @@ func storedWaiters(op storage.OperationRow) []waiter {
 	return []waiter{{to: bus.Address(op.ReplyTo), correlation: string(op.ID)}}
 }
 
-// consume starts the goroutine that reads the shard's queue; it ends with the consumer.
-func (s *shard) consume(ctx actor.Context) error {
-	consumer, err := s.engine.cfg.Bus.Consume(context.Background(), bus.ShardQueue(s.id), prefetch)
-	if err != nil {
-		return fmt.Errorf("consume the queue of shard %d: %w", s.id, err)
-	}
-	s.consumer = consumer
-	e, self := s.engine, ctx.Self()
-	e.wg.Go(func() {
-		for d := range consumer.Deliveries() {
-			m, err := schemas.DecodeMessage(d.Type, d.Body)
-			e.system.Root.Send(self, &arrived{consumer: consumer, delivery: d, message: m, err: err})
-		}
-	})
-	return nil
-}
-
-// arrived queues a delivery. One that cannot be read is logged and acknowledged: it would poison every owner.
-func (s *shard) arrived(ctx actor.Context, a *arrived) {
-	if s.drained || s.draining != nil {
-		return // not acknowledged: the next owner gets it
-	}
-	s.window.add(a)
-	if a.err != nil {
-		s.engine.cfg.Log.Error("message dropped: it cannot be read", "shard", int(s.id), "type", string(a.delivery.Type), "error", a.err)
-		s.ack(a.delivery.Tag)
-		return
-	}
-	s.push(ctx, item{message: a.message, to: a.message.To(), arrived: a})
-}
-
 func (s *shard) push(ctx actor.Context, i item) {
 	s.queue = append(s.queue, i)
 	s.next(ctx)
-}
-
-// ack marks a delivery as done and acknowledges the contiguous prefix.
-func (s *shard) ack(tag uint64) {
-	if upTo, ok := s.window.done(tag); ok && s.consumer != nil {
-		s.consumer.Ack(upTo)
-	}
 }
 
 // next begins the next turn when none is under way.
@@ -271,16 +270,24 @@ func (s *shard) next(ctx actor.Context) {
 	s.quietNow()
 }
 
-// quietNow tells a drain when everything taken is decided and committed.
+// quietNow tells a drain when everything taken is decided and committed, or can never be.
 func (s *shard) quietNow() {
-	if s.draining != nil && s.turn == nil && len(s.queue) == 0 && s.flights == 0 && !s.restarting {
-		if s.consumer != nil {
-			s.consumer.Close()
-		}
+	if s.draining != nil && (s.gone || s.turn == nil && len(s.queue) == 0 && s.flights == 0 && !s.restarting && !s.owesAnswers()) {
+		s.hangUp()
 		s.drained = true
 		s.draining <- struct{}{}
 		s.draining = nil
 	}
+}
+
+// owesAnswers tells whether somebody waits for an admission; it is decided before it expires.
+func (s *shard) owesAnswers() bool {
+	for _, o := range s.ops {
+		if len(o.waiters) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // spawn loads an actor. The row is nil when there is none: the actor then begins with nothing.
@@ -289,8 +296,9 @@ func (s *shard) spawn(ctx actor.Context, ref schemas.Ref, row *storage.Snapshot,
 	if err != nil {
 		return err
 	}
-	pid := ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return cell }, actor.WithMailbox(actor.UnboundedLockfree())))
-	s.children[ref] = &child{ref: ref, pid: pid, stored: row != nil, used: s.engine.cfg.Now()}
+	s.cell = cell
+	s.children[ref] = &child{ref: ref, pid: ctx.Spawn(s.props), stored: row != nil, used: s.engine.cfg.Now()}
+	s.cell = nil
 	s.engine.stats.loaded.Add(1)
 	return nil
 }
@@ -321,11 +329,14 @@ func (s *shard) committed(ctx actor.Context, units []*unit) {
 			s.operationStored(u.rows.Operations[i].ID)
 		}
 		for i := range u.rows.Keys {
-			delete(s.keys, string(u.rows.Keys[i].Hash))
+			s.keyStored(&u.rows.Keys[i])
 		}
-		if u.arrived != nil {
-			s.ack(u.arrived.delivery.Tag)
+		for i := range u.rows.Outbox {
+			if r := s.outbox[u.rows.Outbox[i].ID]; r != nil {
+				r.stored = true
+			}
 		}
+		s.ack(u.item.arrived)
 	}
 	s.restart(ctx)
 	s.quietNow()
@@ -343,73 +354,9 @@ func (s *shard) operationStored(id schemas.OperationID) {
 	}
 }
 
-// reset begins the shard anew, because units of it could not be stored. The culprit ends in a fault this time.
-func (s *shard) reset(ctx actor.Context, m reset) {
-	if m.culprit != nil {
-		if m.culprit.arrived != nil {
-			m.culprit.arrived.defects = 2
-		} else {
-			s.defects[m.culprit.to] = 2
-		}
-	}
-	s.flights -= m.dropped
-	s.turn = nil
-	s.running = false
-	s.restarting = true
-	s.restart(ctx)
-}
-
-// restart drops what is in memory and claims again, once everything that can be stored is stored.
-func (s *shard) restart(ctx actor.Context) {
-	if s.restarting && s.flights == 0 {
-		s.restarting = false
-		s.forgetAll(ctx)
-		s.claim(ctx)
-	}
-}
-
-// forgetAll drops memory; deliveries that are not committed are dispatched again, in order.
-func (s *shard) forgetAll(ctx actor.Context) {
-	s.generation++
-	for ref, c := range s.children {
-		s.unload(ctx, ref, c)
-	}
-	s.engine.stats.open.Add(-int64(len(s.ops)))
-	s.engine.stats.outbox.Add(-int64(len(s.outbox)))
-	s.timers.stop()
-	s.forget()
-	s.queue = s.queue[:0]
-	for _, a := range s.window.pending() {
-		s.queue = append(s.queue, s.redispatch(a))
-	}
-	for ref, n := range s.defects {
-		if n > 1 {
-			s.queue = append(s.queue, item{message: poisonMessage, to: ref})
-			delete(s.defects, ref)
-		}
-	}
-}
-
-// redispatch is a delivery once more. A command that met a defect twice is refused by its turn; any other message
-// is replaced by the word that its actor must give up.
-func (s *shard) redispatch(a *arrived) item {
-	a.again = true
-	i := item{message: a.message, to: a.message.To(), arrived: a}
-	if _, command := a.message.(*schemas.Command); !command && a.defects > 1 {
-		i.message = poisonMessage
-	}
-	return i
-}
-
-// lost is the end of a shard that cannot run: the process says why and ends, so that its supervisor starts it anew.
-func (s *shard) lost(err error) {
-	s.running = false
-	if s.ready != nil {
-		s.ready <- err
-		s.ready = nil
-		return
-	}
-	if !errors.Is(err, storage.ErrClosed) {
-		s.engine.fail(fmt.Errorf("shard %d: %w", s.id, err))
+// keyStored forgets a key that is a row, unless it stands for a later operation by now.
+func (s *shard) keyStored(k *storage.Key) {
+	if s.keys[keyOf(k)].Operation == k.Operation {
+		delete(s.keys, keyOf(k))
 	}
 }

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -37,10 +38,8 @@ func (s *shard) settleChild(ctx actor.Context, t *turn, c *child) {
 	if _, woken := t.item.message.(core.Wake); woken && !at.IsZero() && !at.After(t.now) {
 		at = t.now.Add(time.Second) // a timer that its decision left due must not spin
 	}
-	s.setTimer(ref, at)
+	s.timers.set(ref, at)
 }
-
-func (s *shard) setTimer(ref schemas.Ref, at time.Time) { s.timers.set(ref, at) }
 
 // wakeDue begins a turn for every actor whose timer is due.
 func (s *shard) wakeDue(ctx actor.Context) {
@@ -57,11 +56,10 @@ func (s *shard) tick(ctx actor.Context) {
 	}
 	now := s.engine.cfg.Now()
 	s.resend(now, resendAfter)
-	if s.turn == nil {
-		for ref, c := range s.children {
-			if c.flights == 0 && now.Sub(c.used) > idleAfter && ref.Kind != schemas.ActorCluster && ref.Kind != schemas.ActorHost {
-				s.unload(ctx, ref, c)
-			}
+	s.forgetSeen(now)
+	for ref, c := range s.children {
+		if s.idle(c, now) {
+			s.unload(ctx, ref, c)
 		}
 	}
 	overdue := s.timers.overdue(now, overdueAfter)
@@ -69,10 +67,22 @@ func (s *shard) tick(ctx actor.Context) {
 	s.overdue = overdue
 }
 
-// resend sends every request again that has waited longer than after.
+// idle tells whether an actor can be unloaded. Hosts know in memory only when they were seen, clusters are big.
+func (s *shard) idle(c *child, now time.Time) bool {
+	switch {
+	case c.ref.Kind == schemas.ActorCluster, c.ref.Kind == schemas.ActorHost:
+		return false
+	case c.flights > 0, now.Sub(c.used) <= idleAfter:
+		return false
+	default:
+		return s.turn == nil || !slices.Contains(s.turn.took, c)
+	}
+}
+
+// resend sends every stored request again that has waited longer than after.
 func (s *shard) resend(now time.Time, after time.Duration) {
 	for _, r := range s.outbox {
-		if now.Sub(r.sentAt) >= after {
+		if r.stored && now.Sub(r.sentAt) >= after {
 			r.sentAt = now
 			s.engine.send(r.row.To, &letter{message: r.message})
 		}

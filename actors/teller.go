@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -142,13 +143,13 @@ func (t *teller) later(ctx context.Context, s schemas.Step) {
 
 // flush returns when everything that was committed is told.
 func (t *teller) flush(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, t.idle.Broadcast)
+	stop := context.AfterFunc(ctx, func() { broadcast(t.idle) })
 	defer stop()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for len(t.queue) > 0 || t.busy {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return fmt.Errorf("stop: not everything is told: %w", ctx.Err())
 		}
 		t.idle.Wait()
 	}

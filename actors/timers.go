@@ -19,6 +19,9 @@ type timers struct {
 	next   time.Time // when timer rings
 }
 
+// minWakes is how many outdated entries the queue may always have.
+const minWakes = 64
+
 type wake struct {
 	ref schemas.Ref
 	at  time.Time
@@ -34,10 +37,23 @@ func (t *timers) set(ref schemas.Ref, at time.Time) {
 		return
 	}
 	t.at[ref] = at
-	heap.Push(&t.queue, wake{ref, at})
+	if len(t.queue) > 2*len(t.at)+minWakes {
+		t.rebuild()
+	} else {
+		heap.Push(&t.queue, wake{ref, at})
+	}
 	if t.next.IsZero() || at.Before(t.next) {
 		t.arm(at)
 	}
+}
+
+// rebuild drops what is outdated: a deadline of an hour is outdated in a second as a rule.
+func (t *timers) rebuild() {
+	t.queue = make(wakeQueue, 0, len(t.at))
+	for ref, at := range t.at {
+		t.queue = append(t.queue, wake{ref, at})
+	}
+	heap.Init(&t.queue)
 }
 
 // due takes every actor whose time has come; it is woken once.

@@ -18,6 +18,12 @@ import (
 // readRetry is how long a read that failed waits before it is repeated.
 const readRetry = 100 * time.Millisecond
 
+// The messages without content that begin turns.
+var (
+	resumeMessage = core.Resume{}
+	poisonMessage = core.Poison{Reason: "a message could not be dealt with"}
+)
+
 // turn is one message on its way through the shard's actors, all of it before the next one. What they
 // decide is one unit: committed whole or not at all.
 type turn struct {
@@ -73,13 +79,26 @@ func (s *shard) route(ctx actor.Context) {
 
 // refusal is why a command is not even shown to its actors.
 func (s *shard) refusal(i item, c *schemas.Command) *schemas.Error {
+	_, sick := s.sick[subject(c)]
 	switch {
-	case i.arrived.defects >= defectsRefused, s.defects[schemas.ServerID(c.Target).Ref()] >= defectsDropped:
+	case sick, i.arrived.defects >= defectsRefused:
 		return internalError()
 	case len(s.outbox) >= maxOutbox:
 		return schemas.Errorf(schemas.KindUnavailable, "too much is waiting for the cluster").After(time.Second)
 	default:
 		return nil
+	}
+}
+
+// subject is the actor that a command is about in the end.
+func subject(c *schemas.Command) schemas.Ref {
+	switch c.Action {
+	case schemas.ServerImage:
+		return c.Params.Server.Ref()
+	case schemas.ImageDelete:
+		return schemas.ImageID(c.Target).Ref()
+	default:
+		return schemas.ServerID(c.Target).Ref()
 	}
 }
 
@@ -213,6 +232,10 @@ func (s *shard) readFailed(ctx actor.Context, l loaded) {
 		s.beginAnew(ctx)
 		return
 	}
+	s.readAgain(ctx, l)
+}
+
+func (s *shard) readAgain(ctx actor.Context, l loaded) {
 	s.engine.cfg.Log.Warn("read for an actor failed; it is repeated", "shard", int(s.id), "error", l.err)
 	e, self := s.engine, ctx.Self()
 	time.AfterFunc(readRetry, func() { e.system.Root.Send(self, reread{l}) })

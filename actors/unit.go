@@ -22,9 +22,7 @@ const (
 type unit struct {
 	shard      schemas.Shard
 	generation int
-	to         schemas.Ref
-	arrived    *arrived // acknowledged with the commit
-	depends    *unit    // sent its message, perhaps not committed yet
+	item       item // what its turn began with; a delivery is acknowledged with the commit, a sender must be committed too
 	rows       storage.Unit
 	refs       []schemas.Ref // of the snapshots
 	answers    []answer
@@ -55,8 +53,7 @@ type answer struct {
 
 func newUnit(s *shard, i item) *unit {
 	return &unit{
-		shard: s.id, generation: s.generation, to: i.to, arrived: i.arrived, depends: i.from,
-		rows: storage.Unit{Shard: s.id, Epoch: s.epoch},
+		shard: s.id, generation: s.generation, item: i, rows: storage.Unit{Shard: s.id, Epoch: s.epoch},
 	}
 }
 
@@ -153,7 +150,7 @@ func (s *shard) use(u *unit, kind schemas.ActorKind) {
 func (s *shard) openOperation(t *turn, op schemas.Operation) {
 	op.Updated = t.now
 	if op.State.Terminal() {
-		op.Ended = &t.now
+		op.Ended = ended(t.now)
 	}
 	o := &openOperation{row: storage.OperationRow{Operation: op, Shard: s.id}}
 	s.ops[op.ID] = o
@@ -174,13 +171,16 @@ func (s *shard) progress(t *turn, p core.Progress) {
 		op.Deadline = &p.Deadline
 	}
 	if p.State.Terminal() {
-		op.Ended = &t.now
+		op.Ended = ended(t.now)
 		if p.State.Accepted() {
 			t.unit.ended++
 		}
 	}
 	s.saveOperation(t, o)
 }
+
+// ended keeps a time and nothing else of its turn.
+func ended(at time.Time) *time.Time { return &at }
 
 // saveOperation puts the operation's row into the unit, once.
 func (s *shard) saveOperation(t *turn, o *openOperation) {
@@ -204,7 +204,7 @@ func (s *shard) key(t *turn, k core.Key) {
 	row := storage.Key{
 		Account: t.admit.Command.Account, Hash: k.Hash, Operation: k.Operation, Digest: k.Digest, Expires: t.now.Add(keep),
 	}
-	s.keys[string(k.Hash)] = row
+	s.keys[keyOf(&row)] = row
 	t.unit.rows.Keys = append(t.unit.rows.Keys, row)
 }
 

@@ -143,6 +143,9 @@ func testOverride(r *rig) {
 	if err != nil || op.State != schemas.OperationSucceeded || op.ReplyTo != "" {
 		t.Errorf("Operation() = %+v, %v, want the later unit's", op, err)
 	}
+	again := r.of(alice)
+	again.Operations = first.Operations
+	r.wantBad(0, again) // what has ended does not go on
 }
 
 func testMadeAndGone(r *rig) {

@@ -22,7 +22,7 @@ type audit struct {
 	broken  map[string]int // by law
 	swept   int64          // events before this time may be gone
 	quiet   bool           // no operation is unfinished
-	ops     map[string]*auditedOperation
+	ops     map[operationKey]*auditedOperation
 	pending map[copyKey]bool          // a request about this copy is not answered
 	asking  map[schemas.ServerID]bool // the same, by server
 	live    map[copyKey]schemas.Reservation
@@ -71,7 +71,7 @@ func (s *Store) Audit(ctx context.Context) (storage.Report, error) {
 
 func newAudit(tx *sqlx.Tx) *audit {
 	a := &audit{
-		tx: tx, broken: map[string]int{}, ops: map[string]*auditedOperation{},
+		tx: tx, broken: map[string]int{}, ops: map[operationKey]*auditedOperation{},
 		pending: map[copyKey]bool{}, asking: map[schemas.ServerID]bool{}, live: map[copyKey]schemas.Reservation{},
 		held: map[string]schemas.ServerID{}, events: map[schemas.Ref]int64{}, loads: map[schemas.HostID]load{},
 		quotas: map[schemas.AccountID]schemas.Quota{}, servers: map[schemas.ServerID]*auditedServer{},
@@ -81,6 +81,10 @@ func newAudit(tx *sqlx.Tx) *audit {
 		a.report.Checked[law] = 0
 	}
 	return a
+}
+
+func operationOf(account int64, id string) operationKey {
+	return operationKey{schemas.AccountID(account), schemas.OperationID(id)}
 }
 
 func (a *audit) breaks(law, format string, args ...any) {
@@ -120,6 +124,7 @@ func each[T any](ctx context.Context, tx *sqlx.Tx, query string, see func(*T) er
 
 func (a *audit) readOperations(ctx context.Context) error {
 	type row struct {
+		Account int64  `db:"account"`
 		ID      string `db:"id"`
 		State   string `db:"state"`
 		Updated int64  `db:"updated"`
@@ -127,9 +132,9 @@ func (a *audit) readOperations(ctx context.Context) error {
 	if err := a.tx.GetContext(ctx, &a.swept, `SELECT events_swept FROM store`); err != nil {
 		return err
 	}
-	err := each(ctx, a.tx, `SELECT id, state, updated FROM operation`, func(r *row) error {
+	err := each(ctx, a.tx, `SELECT account, id, state, updated FROM operation`, func(r *row) error {
 		op := &auditedOperation{state: schemas.OperationState(r.State), updated: r.Updated}
-		a.ops[r.ID] = op
+		a.ops[operationOf(r.Account, r.ID)] = op
 		if !op.state.Terminal() {
 			a.report.Unfinished++
 		}
@@ -167,7 +172,7 @@ func (a *audit) checkKeys(ctx context.Context) error {
 	}
 	return each(ctx, a.tx, `SELECT account, operation FROM idempotency`, func(r *row) error {
 		a.report.Checked[storage.LawKeys]++
-		if a.ops[r.Operation] == nil {
+		if a.ops[operationOf(r.Account, r.Operation)] == nil {
 			a.breaks(storage.LawKeys, "a key of account %d stands for operation %s, which does not exist", r.Account, r.Operation)
 		}
 		return nil
@@ -176,11 +181,12 @@ func (a *audit) checkKeys(ctx context.Context) error {
 
 func (a *audit) checkPayloads(ctx context.Context) error {
 	type row struct {
+		Account   int64  `db:"account"`
 		Operation string `db:"operation"`
 	}
-	return each(ctx, a.tx, `SELECT operation FROM payload`, func(r *row) error {
+	return each(ctx, a.tx, `SELECT account, operation FROM payload`, func(r *row) error {
 		a.report.Checked[storage.LawPayloads]++
-		if op := a.ops[r.Operation]; op == nil || op.state.Terminal() {
+		if op := a.ops[operationOf(r.Account, r.Operation)]; op == nil || op.state.Terminal() {
 			a.breaks(storage.LawPayloads, "the payload of operation %s is still there", r.Operation)
 		}
 		return nil
@@ -191,7 +197,7 @@ func (a *audit) checkPayloads(ctx context.Context) error {
 const sweptMargin = time.Minute
 
 func (a *audit) checkOutcomes(context.Context) error {
-	for id, op := range a.ops {
+	for key, op := range a.ops {
 		a.report.Checked[storage.LawOutcome]++
 		want := 0
 		if op.state.Accepted() && op.state.Terminal() {
@@ -199,7 +205,7 @@ func (a *audit) checkOutcomes(context.Context) error {
 		}
 		swept := a.swept > 0 && op.updated < a.swept+sweptMargin.Microseconds()
 		if op.ends != want && (!swept || op.ends > want) {
-			a.breaks(storage.LawOutcome, "operation %s is %s and has %d terminal events", id, op.state, op.ends)
+			a.breaks(storage.LawOutcome, "operation %s is %s and has %d terminal events", key.id, op.state, op.ends)
 		}
 	}
 	return nil

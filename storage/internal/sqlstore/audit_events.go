@@ -16,10 +16,11 @@ func (a *audit) readEvents(ctx context.Context) error {
 		Kind     string `db:"kind"`
 		Source   int64  `db:"source"`
 		Sequence int64  `db:"sequence"`
+		Account  int64  `db:"account"`
 		Type     string `db:"type"`
 		Body     []byte `db:"body"`
 	}
-	const query = `SELECT kind, source, sequence, type, body FROM event ORDER BY position`
+	const query = `SELECT kind, source, sequence, account, type, body FROM event ORDER BY position`
 	return each(ctx, a.tx, query, func(r *row) error {
 		a.report.Checked[storage.LawEvents]++
 		ref := schemas.Ref{Kind: schemas.ActorKind(r.Kind), ID: r.Source}
@@ -38,7 +39,7 @@ func (a *audit) readEvents(ctx context.Context) error {
 		if err := json.Unmarshal(r.Body, &e); err != nil {
 			return fmt.Errorf("event %d of %s: %w", r.Sequence, ref, err)
 		}
-		if op := a.ops[e.CorrelationID]; op != nil {
+		if op := a.ops[operationOf(r.Account, e.CorrelationID)]; op != nil {
 			op.ends++
 		}
 		return nil

@@ -62,7 +62,7 @@ func (s *Store) blameOverCapacity(ctx context.Context, b *storage.Batch, p *plan
 // learnHosts takes the capacities that the batch itself brings.
 func (w *blame) learnHosts(ctx context.Context, p *plan) error {
 	for i := range p.snapshots.items {
-		snap := &p.snapshots.items[i].value
+		snap := p.snapshots.items[i].value
 		if snap.Ref.Kind != schemas.ActorHost || snap.Remove {
 			continue
 		}

@@ -41,7 +41,7 @@ func (s *Store) hostLoads(ctx context.Context, tx *sqlx.Tx, p *plan) (map[schema
 	loads := map[schemas.HostID]load{}
 	keys := make([][]any, len(p.reservations.items))
 	for i := range p.reservations.items {
-		r := &p.reservations.items[i].value
+		r := p.reservations.items[i].value
 		keys[i] = []any{int64(r.Server), int64(r.Copy)}
 		if !r.Released {
 			addLoad(loads, r.Host, r.RAMMiB, r.DiskGB)

@@ -97,7 +97,7 @@ func (p *plan) objects() []objectChange {
 	var out []objectChange
 	for i := range p.snapshots.items {
 		it := &p.snapshots.items[i]
-		snap := &it.value
+		snap := it.value
 		if snap.Ref.Kind != schemas.ActorServer && snap.Ref.Kind != schemas.ActorImage {
 			continue
 		}

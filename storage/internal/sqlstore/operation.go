@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,17 +49,23 @@ func operations(rows []operationRow) ([]storage.OperationRow, error) {
 	return out, nil
 }
 
-func (p *plan) operationChanges() (change, error) {
-	c := change{write: putOperation}
-	byID := func(a, b *storage.OperationRow) int { return strings.Compare(string(a.ID), string(b.ID)) }
-	for _, it := range p.operations.sorted(byID) {
-		values, err := operationValues(&it.value)
-		if err != nil {
-			return c, &storage.BadUnitError{Unit: it.unit, Err: err}
-		}
-		c.add(it.unit, values...)
+func (p *plan) operationChanges() ([]change, error) {
+	open, ended := change{write: putOperation}, change{write: putEnded}
+	byID := func(a, b *storage.OperationRow) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), strings.Compare(string(a.ID), string(b.ID)))
 	}
-	return c, nil
+	for _, it := range p.operations.sorted(byID) {
+		values, err := operationValues(it.value)
+		if err != nil {
+			return nil, &storage.BadUnitError{Unit: it.unit, Err: err}
+		}
+		if it.value.State.Terminal() {
+			ended.add(it.unit, values...)
+			continue
+		}
+		open.add(it.unit, values...)
+	}
+	return []change{open, ended}, nil
 }
 
 // operationValues is o in the order of the columns of putOperation.

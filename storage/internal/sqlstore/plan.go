@@ -17,7 +17,7 @@ type plan struct {
 	snapshots    latest[schemas.Ref, storage.Snapshot]
 	reservations latest[copyKey, schemas.Reservation]
 	addresses    latest[string, schemas.Address]
-	operations   latest[schemas.OperationID, storage.OperationRow]
+	operations   latest[operationKey, storage.OperationRow]
 	outbox       latest[outboxKey, storage.OutboxRow]
 	payloads     latest[schemas.OperationID, storage.PayloadRow]
 	ids          latest[idKey, nextID]
@@ -29,6 +29,10 @@ type (
 	copyKey struct {
 		server schemas.ServerID
 		copy   int
+	}
+	operationKey struct {
+		account schemas.AccountID
+		id      schemas.OperationID
 	}
 	outboxKey struct {
 		shard schemas.Shard
@@ -48,12 +52,12 @@ type (
 	}
 )
 
-// item is a row and the last unit that had a say in it.
+// item is a row and the last unit that had a say in it. It is small: items are sorted.
 type item[V any] struct {
 	unit  int
 	fresh bool // the row is not in the store yet: a unit of this batch makes it
 	gone  bool // the row goes away
-	value V
+	value *V   // in the batch
 }
 
 // latest keeps the last row of each key.
@@ -83,8 +87,8 @@ func (l *latest[K, V]) has(k K) bool {
 
 // sorted is the rows by key: two committers that write the same rows take their locks in one order.
 func (l *latest[K, V]) sorted(order func(a, b *V) int) []item[V] {
-	slices.SortStableFunc(l.items, func(a, b item[V]) int { return order(&a.value, &b.value) })
-	l.at = nil // the indexes are wrong from here on
+	slices.SortFunc(l.items, func(a, b item[V]) int { return order(a.value, b.value) })
+	l.at = nil // its indexes are wrong from here on
 	return l.items
 }
 
@@ -104,52 +108,59 @@ func newPlan(b *storage.Batch) (*plan, error) {
 }
 
 func (p *plan) add(i int, u *storage.Unit) error {
-	for _, s := range u.Snapshots {
+	for k := range u.Snapshots {
+		s := &u.Snapshots[k]
 		if snapshotTable[s.Ref.Kind] == "" {
 			return fmt.Errorf("snapshot %s: no such kind", s.Ref)
 		}
 		p.snapshots.put(s.Ref, item[storage.Snapshot]{unit: i, fresh: s.Version == 1, gone: s.Remove, value: s})
 	}
-	for _, r := range u.Reservations {
+	for k := range u.Reservations {
+		r := &u.Reservations[k]
 		p.reservations.put(copyKey{r.Server, r.Copy}, item[schemas.Reservation]{unit: i, value: r})
 	}
-	for _, a := range u.Addresses {
+	for k := range u.Addresses {
+		a := &u.Addresses[k]
 		p.addresses.put(a.IP, item[schemas.Address]{unit: i, value: a})
 	}
-	for _, o := range u.Operations {
-		p.operations.put(o.ID, item[storage.OperationRow]{unit: i, value: o})
+	for k := range u.Operations {
+		o := &u.Operations[k]
+		p.operations.put(operationKey{o.Account, o.ID}, item[storage.OperationRow]{unit: i, value: o})
 	}
-	for _, k := range u.Keys {
-		key := hashKey{k.Account, string(k.Hash)}
+	for k := range u.Keys {
+		row := &u.Keys[k]
+		key := hashKey{row.Account, string(row.Hash)}
 		if p.keys.has(key) {
 			return fmt.Errorf("idempotency key: %s", putKey.Refused)
 		}
-		p.keys.put(key, item[storage.Key]{unit: i, value: k})
+		p.keys.put(key, item[storage.Key]{unit: i, value: row})
 	}
-	for _, e := range u.Events {
-		p.events = append(p.events, item[storage.EventRow]{unit: i, value: e})
+	for k := range u.Events {
+		p.events = append(p.events, item[storage.EventRow]{unit: i, value: &u.Events[k]})
 	}
 	for kind, next := range u.NextIDs {
 		key := idKey{u.Shard, kind}
-		p.ids.put(key, item[nextID]{unit: i, value: nextID{key, next}})
+		p.ids.put(key, item[nextID]{unit: i, value: &nextID{key, next}})
 	}
 	return p.addQueued(i, u)
 }
 
 // addQueued merges the rows that are there only between two units.
 func (p *plan) addQueued(i int, u *storage.Unit) error {
-	for _, o := range u.Outbox {
+	for k := range u.Outbox {
+		o := &u.Outbox[k]
 		p.outbox.put(outboxKey{o.Shard, o.ID}, item[storage.OutboxRow]{unit: i, value: o})
 	}
 	for _, id := range u.Answered {
-		row := storage.OutboxRow{ID: id, Shard: u.Shard}
+		row := &storage.OutboxRow{ID: id, Shard: u.Shard}
 		p.outbox.put(outboxKey{u.Shard, id}, item[storage.OutboxRow]{unit: i, gone: true, value: row})
 	}
-	for _, l := range u.Payloads {
-		if l.Sealed != nil && p.payloads.has(l.Operation) {
+	for k := range u.Payloads {
+		l := &u.Payloads[k]
+		gone := l.Sealed == nil
+		if !gone && p.payloads.has(l.Operation) {
 			return fmt.Errorf("payload of %s is there twice", l.Operation)
 		}
-		gone := l.Sealed == nil
 		p.payloads.put(l.Operation, item[storage.PayloadRow]{unit: i, fresh: !gone, gone: gone, value: l})
 	}
 	return nil
@@ -173,7 +184,8 @@ func (p *plan) changes(now int64) ([]change, error) {
 	if err != nil {
 		return nil, err
 	}
-	out = append(out, p.reservationChanges(now), p.addressChanges(), operations, p.keyChanges(now), p.eventChanges())
+	out = append(out, operations...)
+	out = append(out, p.reservationChanges(now), p.addressChanges(), p.keyChanges(now), p.eventChanges())
 	out = append(out, p.outboxChanges()...)
 	out = append(out, p.payloadChanges()...)
 	return append(out, p.idChanges()), nil
@@ -184,7 +196,7 @@ func (p *plan) snapshotChanges() ([]change, error) {
 	var out []change
 	capacities := change{write: putHostCapacity}
 	for _, it := range p.snapshots.sorted(func(a, b *storage.Snapshot) int { return cmp.Compare(a.Ref.ID, b.Ref.ID) }) {
-		s := &it.value
+		s := it.value
 		switch {
 		case !it.gone:
 			changeOf(puts, putSnapshot, s.Ref.Kind).add(it.unit, snapshotValues(s)...)
@@ -221,7 +233,7 @@ func changeOf(in map[schemas.ActorKind]*change, writes map[schemas.ActorKind]*Wr
 func (p *plan) reservationChanges(now int64) change {
 	c := change{write: putReservation}
 	for _, it := range p.reservations.sorted(compareReservations) {
-		r := &it.value
+		r := it.value
 		c.add(it.unit, int64(r.Server), int64(r.Copy), int64(r.Cluster), int64(r.Host), int64(r.Account),
 			string(r.Operation), r.RAMMiB, r.DiskGB, flag(r.Released), now)
 	}
@@ -235,7 +247,7 @@ func compareReservations(a, b *schemas.Reservation) int {
 func (p *plan) addressChanges() change {
 	c := change{write: putAddress}
 	for _, it := range p.addresses.sorted(func(a, b *schemas.Address) int { return strings.Compare(a.IP, b.IP) }) {
-		a := &it.value
+		a := it.value
 		c.add(it.unit, a.IP, int64(a.Cluster), flag(a.Public), int64(a.Server), micros(a.FreeAt))
 	}
 	return c
@@ -247,7 +259,7 @@ func (p *plan) keyChanges(now int64) change {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), slices.Compare(a.Hash, b.Hash))
 	}
 	for _, it := range p.keys.sorted(byKey) {
-		k := &it.value
+		k := it.value
 		c.add(it.unit, int64(k.Account), k.Hash, string(k.Operation), k.Digest, now, micros(k.Expires))
 	}
 	return c
@@ -256,7 +268,7 @@ func (p *plan) keyChanges(now int64) change {
 func (p *plan) eventChanges() change {
 	c := change{write: putEvent}
 	for i := range p.events {
-		e := &p.events[i].value
+		e := p.events[i].value
 		c.add(p.events[i].unit, string(e.Ref.Kind), e.Ref.ID, e.Sequence, int64(e.Account), int64(e.Shard),
 			e.Type, micros(e.Time), string(e.Body))
 	}
@@ -269,7 +281,7 @@ func (p *plan) outboxChanges() []change {
 		return cmp.Or(cmp.Compare(a.Shard, b.Shard), strings.Compare(a.ID, b.ID))
 	}
 	for _, it := range p.outbox.sorted(byKey) {
-		o := &it.value
+		o := it.value
 		if it.gone { // also when this batch asked it: it may be the repetition of an earlier one
 			remove.add(it.unit, int64(o.Shard), o.ID)
 			continue
@@ -283,7 +295,7 @@ func (p *plan) payloadChanges() []change {
 	put, remove := change{write: putPayload}, change{write: removePayload}
 	byKey := func(a, b *storage.PayloadRow) int { return cmp.Compare(a.Operation, b.Operation) }
 	for _, it := range p.payloads.sorted(byKey) {
-		l := &it.value
+		l := it.value
 		switch {
 		case !it.gone:
 			put.add(it.unit, string(l.Operation), int64(l.Account), l.Sealed)
@@ -300,7 +312,7 @@ func (p *plan) idChanges() change {
 		return cmp.Or(cmp.Compare(a.shard, b.shard), cmp.Compare(a.kind, b.kind))
 	}
 	for _, it := range p.ids.sorted(byKey) {
-		n := &it.value
+		n := it.value
 		c.add(it.unit, int64(n.shard), string(n.kind), n.next, n.next)
 	}
 	return c

@@ -53,9 +53,12 @@ var sweeps = []sweep{
 }
 
 const (
-	pickOperations = `SELECT id FROM operation WHERE unfinished = 0 AND updated < $1 AND id < $2 ORDER BY id LIMIT $3`
-	dropOperation  = `DELETE FROM operation WHERE id = $1`
-	pickServers    = `SELECT id FROM server WHERE status = 'DELETED' AND updated < $1 AND wake_at IS NULL
+	// The order of the join makes it read old operations only, account by account.
+	pickOperations = `SELECT operation.account AS a, operation.id AS b FROM account CROSS JOIN operation
+		WHERE operation.account = account.id AND operation.id < $2
+		AND operation.unfinished = 0 AND operation.updated < $1 LIMIT $3`
+	dropOperation = `DELETE FROM operation WHERE account = $1 AND id = $2`
+	pickServers   = `SELECT id FROM server WHERE status = 'DELETED' AND updated < $1 AND wake_at IS NULL
 		AND NOT EXISTS (SELECT 1 FROM reservation WHERE reservation.server = server.id AND reservation.released = 0)
 		LIMIT $2`
 	dropServer = `DELETE FROM server WHERE id = $1`
@@ -111,32 +114,25 @@ type pairRow struct {
 func (s *Store) sweepPairs(ctx context.Context, w sweep, now time.Time) (int64, error) {
 	return chunks(s, func() ([]pairRow, error) {
 		return list[pairRow](ctx, s, w.pick, micros(now.Add(-w.keep)), sweepChunk)
-	}, func(rows []pairRow) error {
-		return s.writing(ctx, "sweep", func(tx *sqlx.Tx) error {
-			for _, r := range rows {
-				if _, err := tx.ExecContext(ctx, w.drop, r.A, r.B); err != nil {
-					return err
-				}
+	}, func(rows []pairRow) error { return s.dropPairs(ctx, w.drop, rows) })
+}
+
+func (s *Store) dropPairs(ctx context.Context, drop string, rows []pairRow) error {
+	return s.writing(ctx, "sweep", func(tx *sqlx.Tx) error {
+		for _, r := range rows {
+			if _, err := tx.ExecContext(ctx, drop, r.A, r.B); err != nil {
+				return err
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 }
 
 func (s *Store) sweepOperations(ctx context.Context, now time.Time) (int64, error) {
 	limit := now.Add(-keepOperations)
-	return chunks(s, func() ([]string, error) {
-		return list[string](ctx, s, pickOperations, micros(limit), firstOperationAt(limit), sweepChunk)
-	}, func(ids []string) error {
-		return s.writing(ctx, "sweep operations", func(tx *sqlx.Tx) error {
-			for _, id := range ids {
-				if _, err := tx.ExecContext(ctx, dropOperation, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
+	return chunks(s, func() ([]pairRow, error) {
+		return list[pairRow](ctx, s, pickOperations, micros(limit), firstOperationAt(limit), sweepChunk)
+	}, func(rows []pairRow) error { return s.dropPairs(ctx, dropOperation, rows) })
 }
 
 // firstOperationAt is behind the id of every operation made before t, so that a sweep reads only old rows: ids are UUIDv7.

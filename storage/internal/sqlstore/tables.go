@@ -94,28 +94,37 @@ var putAddress = &Write{
 		server = excluded.server, free_at = excluded.free_at`,
 }
 
-var putOperation = &Write{
-	Table: "operation",
-	Columns: []Column{
-		{"id", Text},
-		{"account", Int},
-		{"shard", Int},
-		{"unfinished", Int},
-		{"action", Text},
-		{"state", Text},
-		{"target_kind", Text},
-		{"target_id", Int},
-		{"created", Int},
-		{"updated", Int},
-		{"reply_to", Text},
-		{"doc", Text},
-		{"answer", Text},
-	},
-	Conflict: `ON CONFLICT (id) DO UPDATE SET unfinished = excluded.unfinished, state = excluded.state,
-		target_kind = excluded.target_kind, target_id = excluded.target_id, updated = excluded.updated,
-		reply_to = excluded.reply_to, doc = excluded.doc, answer = excluded.answer
-		WHERE operation.account = excluded.account`,
-	Refused: "the operation is another account's",
+// putOperation writes operations that go on, putEnded those that have ended: only the end changes
+// the column that the index of unfinished operations hangs on, and an index costs as much as a row.
+var (
+	putOperation = operationWrite("")
+	putEnded     = operationWrite("unfinished = excluded.unfinished, ")
+)
+
+func operationWrite(set string) *Write {
+	return &Write{
+		Table: "operation",
+		Columns: []Column{
+			{"id", Text},
+			{"account", Int},
+			{"shard", Int},
+			{"unfinished", Int},
+			{"action", Text},
+			{"state", Text},
+			{"target_kind", Text},
+			{"target_id", Int},
+			{"created", Int},
+			{"updated", Int},
+			{"reply_to", Text},
+			{"doc", Text},
+			{"answer", Text},
+		},
+		Conflict: `ON CONFLICT (account, id) DO UPDATE SET ` + set + `state = excluded.state,
+			target_kind = excluded.target_kind, target_id = excluded.target_id, updated = excluded.updated,
+			reply_to = excluded.reply_to, doc = excluded.doc, answer = excluded.answer
+			WHERE operation.unfinished = 1 OR excluded.unfinished = 0`,
+		Refused: "the operation has ended",
+	}
 }
 
 // An expired key is as good as none.
@@ -182,7 +191,7 @@ var putIDs = &Write{
 // allWrites lists every Write of a commit.
 func allWrites() []*Write {
 	writes := []*Write{
-		putHostCapacity, addHostLoad, putReservation, putAddress, putOperation, putKey, putEvent,
+		putHostCapacity, addHostLoad, putReservation, putAddress, putOperation, putEnded, putKey, putEvent,
 		putOutbox, removeOutbox, putPayload, removePayload, putIDs,
 	}
 	for _, kind := range schemas.ActorKinds() {

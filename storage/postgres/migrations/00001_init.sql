@@ -169,7 +169,7 @@ CREATE TABLE address (
 );
 
 CREATE TABLE operation (
-    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL,
     account BIGINT NOT NULL,
     shard BIGINT NOT NULL,
     unfinished BIGINT NOT NULL,
@@ -181,9 +181,9 @@ CREATE TABLE operation (
     updated BIGINT NOT NULL,
     reply_to TEXT NOT NULL,
     doc TEXT NOT NULL,
-    answer TEXT
+    answer TEXT,
+    PRIMARY KEY (account, id)
 ) WITH (fillfactor = 60);
-CREATE INDEX operation_account ON operation (account, id DESC);
 CREATE INDEX operation_unfinished ON operation (shard) WHERE unfinished = 1;
 
 CREATE TABLE idempotency (
