@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"time"
@@ -58,9 +59,7 @@ func newTarget(cfg Config) (*target, error) {
 	if config.Runtime == nil {
 		config.Runtime = map[string]string{}
 	}
-	for name, value := range sessionSettings {
-		config.Runtime[name] = value
-	}
+	maps.Copy(config.Runtime, sessionSettings)
 	config.ApplicationName = cfg.Name
 	config.BinaryParameters = true // arrays are sent in this form
 	if config.ConnectTimeout == 0 {

@@ -242,7 +242,7 @@ func TestAKilledServerHasEveryCommitThatReturned(t *testing.T) {
 			t.Fatal(err)
 		}
 		close(done)
-		for range returned { //nolint:revive // until the committer has ended
+		for range returned { // until the committer has ended
 		}
 		wantVersion(t, s, 1, number)
 		if n := countEvents(t, connect(t, url), 1); n != int(number) {

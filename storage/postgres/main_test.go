@@ -113,7 +113,7 @@ func until(tb testing.TB, what string, is func() (bool, error)) {
 		}
 		<-ticker.C
 	}
-	tb.Fatal(fmt.Sprintf("waited %v in vain until %s", patience, what))
+	tb.Fatalf("waited %v in vain until %s", patience, what)
 }
 
 func BenchmarkPostgres(b *testing.B) {
