@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -20,14 +21,31 @@ var _ sqlstore.Dialect = dialect{}
 
 // Statement is the text for one row.
 func (dialect) Statement(w *sqlstore.Write) string {
-	if w.Delete {
+	switch w.Action {
+	case sqlstore.Delete:
 		return "DELETE FROM " + w.Table + " WHERE " + equals(w.Columns)
+	case sqlstore.Add:
+		return add(w)
+	default:
+		return insert(w)
 	}
+}
+
+func insert(w *sqlstore.Write) string {
 	names, marks := make([]string, len(w.Columns)), make([]string, len(w.Columns))
 	for i, c := range w.Columns {
 		names[i], marks[i] = c.Name, "?" // a parameter without a name is the fastest to bind
 	}
 	return "INSERT INTO " + w.Table + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ") " + w.Conflict
+}
+
+// add numbers its parameters: the key is the first one and comes last in the text.
+func add(w *sqlstore.Write) string {
+	terms := make([]string, len(w.Columns)-1)
+	for i, c := range w.Columns[1:] {
+		terms[i] = fmt.Sprintf("%s = %[1]s + ?%d", c.Name, i+2)
+	}
+	return "UPDATE " + w.Table + " SET " + strings.Join(terms, ", ") + " WHERE " + w.Columns[0].Name + " = ?1"
 }
 
 func equals(columns []sqlstore.Column) string {
@@ -60,6 +78,35 @@ func (d dialect) Put(ctx context.Context, stmt *sqlx.Stmt, w *sqlstore.Write, ro
 		}
 	}
 	return nil
+}
+
+// Query is the text for one key.
+func (dialect) Query(l *sqlstore.Lookup) string {
+	return "SELECT " + l.Columns + " FROM " + l.Table + " WHERE " + equals(l.Key)
+}
+
+// Find looks up key after key.
+func (dialect) Find(ctx context.Context, stmt *sqlx.Stmt, _ *sqlstore.Lookup, keys [][]any, see func(*sqlx.Rows) error) error {
+	for _, key := range keys {
+		if err := findOne(ctx, stmt, key, see); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func findOne(ctx context.Context, stmt *sqlx.Stmt, key []any, see func(*sqlx.Rows) error) error {
+	rows, err := stmt.QueryxContext(ctx, key...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what matters
+	if rows.Next() {
+		if err := see(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // Lock has nothing to do: an immediate transaction has the whole file.

@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -38,8 +38,7 @@ type Postgres struct {
 	// Settings are given to each start, as in "fsync=off".
 	Settings []string
 
-	server    *child // nil: stopped
-	databases atomic.Int64
+	server *child // nil: stopped
 }
 
 // StartPostgres starts a cluster that ends with the test.
@@ -157,12 +156,10 @@ func (p *Postgres) command(ctx context.Context, program string, args ...string) 
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
 // URL is of the database "postgres", which has no tables.
-func (p *Postgres) URL() string { return p.url("postgres") }
-
-func (p *Postgres) url(database string) string {
+func (p *Postgres) URL() string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(postgresUser, postgresPassword),
-		Host: "127.0.0.1:" + strconv.Itoa(p.port), Path: "/" + database, RawQuery: "sslmode=disable",
+		Host: "127.0.0.1:" + strconv.Itoa(p.port), Path: "/postgres", RawQuery: "sslmode=disable",
 	}
 	return u.String()
 }
@@ -170,16 +167,27 @@ func (p *Postgres) url(database string) string {
 // Database makes a new, empty database and returns its URL.
 func (p *Postgres) Database(tb testing.TB) string {
 	tb.Helper()
-	name := "test" + strconv.FormatInt(p.databases.Add(1), 10)
-	if err := p.Exec(tb.Context(), "CREATE DATABASE "+name); err != nil {
-		tb.Fatalf("create database: %v", err)
-	}
-	return p.url(name)
+	return NewDatabase(tb, p.URL())
 }
 
-// Exec runs one statement in the database "postgres".
-func (p *Postgres) Exec(ctx context.Context, statement string) error {
-	db, err := sql.Open("postgres", p.URL())
+// NewDatabase makes a new, empty database on the server at serverURL and returns its URL.
+func NewDatabase(tb testing.TB, serverURL string) string {
+	tb.Helper()
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	name := "test_" + strings.ToLower(rand.Text())
+	if err := run(tb.Context(), serverURL, "CREATE DATABASE "+name); err != nil {
+		tb.Fatalf("create database: %v", err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+// run runs one statement in the database at url.
+func run(ctx context.Context, url, statement string) error {
+	db, err := sql.Open("postgres", url)
 	if err != nil {
 		return err
 	}
@@ -199,7 +207,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	args := []string{"-D", p.data(), "-p", strconv.Itoa(p.port)}
 	for _, s := range append([]string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "log_line_prefix=%m %p %d ",
-		"autovacuum_naptime=5s", "wal_recycle=on", "max_wal_size=512MB",
+		"max_wal_size=512MB",
 	}, p.Settings...) {
 		args = append(args, "-c", s)
 	}
@@ -209,7 +217,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	if p.server, err = startChild(cmd, syscall.SIGQUIT); err != nil {
 		return err
 	}
-	err = poll(ctx, p.server, func(ctx context.Context) error { return p.Exec(ctx, "SELECT 1") })
+	err = poll(ctx, p.server, func(ctx context.Context) error { return run(ctx, p.URL(), "SELECT 1") })
 	if err != nil {
 		p.Stop()
 		return fmt.Errorf("start PostgreSQL: %w; its log ends in\n%s", err, tail(logFile))
@@ -233,7 +241,7 @@ func (p *Postgres) Kill9() {
 	}
 	// Each backend is a session of its own, so no signal to a group reaches all.
 	path := fmt.Sprintf("/proc/%d/task/%[1]d/children", p.server.pid())
-	text, _ := os.ReadFile(path) //nolint:gosec // without it the backends end by themselves, a little later
+	text, _ := os.ReadFile(path)    //nolint:gosec // without it the backends end by themselves, a little later
 	_ = p.server.cmd.Process.Kill() // it may have ended already
 	for pid := range strings.FieldsSeq(string(text)) {
 		if n, err := strconv.Atoi(pid); err == nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -33,9 +35,6 @@ var (
 	selectTimed = perKindText(func(table string) string {
 		return `SELECT ` + snapshotColumns + ` FROM ` + table + ` WHERE shard = $1 AND wake_at IS NOT NULL ORDER BY id`
 	})
-	selectOne = perKindText(func(table string) string {
-		return `SELECT ` + snapshotColumns + ` FROM ` + table + ` WHERE id = $1 AND shard = $2`
-	})
 	selectOfShard = perKindText(func(table string) string {
 		return `SELECT ` + snapshotColumns + ` FROM ` + table + ` WHERE shard = $1 ORDER BY id`
 	})
@@ -43,6 +42,15 @@ var (
 		return `SELECT ` + snapshotColumns + ` FROM ` + table + ` ORDER BY id`
 	})
 )
+
+// findSnapshot finds actors in their shard.
+var findSnapshot = func() map[schemas.ActorKind]*Lookup {
+	byKind := make(map[schemas.ActorKind]*Lookup, len(snapshotTable))
+	for kind, table := range snapshotTable {
+		byKind[kind] = &Lookup{Table: table, Columns: snapshotColumns, Key: []Column{{"id", Int}, {"shard", Int}}}
+	}
+	return byKind
+}()
 
 func perKindText(text func(table string) string) map[schemas.ActorKind]string {
 	byKind := make(map[schemas.ActorKind]string, len(snapshotTable))
@@ -159,20 +167,31 @@ func (s *Store) LeaseIDs(ctx context.Context, shard schemas.Shard, e schemas.Epo
 // Load reads snapshots by ref in the shard; what is not there is left out of the answer.
 func (s *Store) Load(ctx context.Context, shard schemas.Shard, refs []schemas.Ref) ([]storage.Snapshot, error) {
 	return reading(s, "load actors", func() ([]storage.Snapshot, error) {
-		var out []storage.Snapshot
+		keys := map[schemas.ActorKind][][]any{}
 		for _, ref := range refs {
-			query := selectOne[ref.Kind]
-			if query == "" {
-				return nil, fmt.Errorf("%s: no such kind", ref)
+			keys[ref.Kind] = append(keys[ref.Kind], []any{ref.ID, int64(shard)})
+		}
+		var out []storage.Snapshot
+		for _, kind := range slices.Sorted(maps.Keys(keys)) {
+			lookup := findSnapshot[kind]
+			if lookup == nil {
+				return nil, fmt.Errorf("%q: no such kind", kind)
 			}
-			row, err := get[snapshotRow](ctx, s, query, ref.ID, int(shard))
-			if errors.Is(err, sql.ErrNoRows) {
-				continue
-			}
+			stmt, err := s.reads.get(ctx, s.dialect.Query(lookup))
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, row.snapshot(ref.Kind))
+			err = s.dialect.Find(ctx, stmt.Stmt, lookup, keys[kind], func(rows *sqlx.Rows) error {
+				var row snapshotRow
+				if err := rows.StructScan(&row); err != nil {
+					return err
+				}
+				out = append(out, row.snapshot(kind))
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
 		}
 		return out, nil
 	})

@@ -15,14 +15,14 @@ import (
 
 const (
 	selectCommitter = `SELECT n FROM committer WHERE id = $1`
-	putCommitter    = `INSERT INTO committer (id, n, updated) VALUES ($1, $2, $3)
-		ON CONFLICT (id) DO UPDATE SET n = excluded.n, updated = excluded.updated`
-	selectEpochs = `SELECT id, epoch FROM shard`
+	firstCommit     = `INSERT INTO committer (id, n, updated) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`
+	nextCommit      = `UPDATE committer SET n = $2, updated = $3 WHERE id = $1 AND n = CAST($2 AS BIGINT) - 1`
+	selectEpochs    = `SELECT id, epoch FROM shard`
 )
 
 // commitStatements lists what a commit runs beside its Writes.
-func commitStatements() []string {
-	return []string{selectCommitter, putCommitter, selectEpochs, selectReserved, addHostLoad}
+func (s *Store) commitStatements() []string {
+	return []string{selectCommitter, firstCommit, nextCommit, selectEpochs, s.dialect.Query(findReserved)}
 }
 
 // errHadCommitted: the batch is in the store already.
@@ -46,21 +46,25 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 		return err
 	}
 	// A context that can end costs a goroutine a statement, and here every statement is short.
-	err = s.commit(context.WithoutCancel(ctx), &b, p, changes)
+	ctx = context.WithoutCancel(ctx)
+	err = s.commit(ctx, &b, p, changes, false)
+	if bad, ok := errors.AsType[*RowError](err); ok && bad.Row < 0 {
+		err = s.commit(ctx, &b, p, changes, true)
+	}
 	if errors.Is(err, errHadCommitted) {
 		return nil
 	}
 	return s.fail("commit", err)
 }
 
-func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes []change) error {
-	s.order.Lock()
-	defer s.order.Unlock()
-	tx, err := s.write.BeginTxx(ctx, nil)
+// commit is one try; rows are written one by one when it must be known which one is at fault.
+func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes []change, oneByOne bool) error {
+	defer s.keepOrder()()
+	tx, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.writeBatch(ctx, tx, b, p, changes); err != nil {
+	if err := s.writeBatch(ctx, tx, b, p, changes, oneByOne); err != nil {
 		_ = tx.Rollback() // the first error counts; the database may have rolled back by itself
 		if errors.Is(err, errOverCapacity) {
 			return s.blameOverCapacity(ctx, b, p, err)
@@ -78,7 +82,7 @@ func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes [
 	return nil
 }
 
-func (s *Store) writeBatch(ctx context.Context, tx *sqlx.Tx, b *storage.Batch, p *plan, changes []change) error {
+func (s *Store) writeBatch(ctx context.Context, tx *sqlx.Tx, b *storage.Batch, p *plan, changes []change, oneByOne bool) error {
 	if err := s.advance(ctx, tx, b); err != nil {
 		return err
 	}
@@ -90,29 +94,36 @@ func (s *Store) writeBatch(ctx context.Context, tx *sqlx.Tx, b *storage.Batch, p
 		return err
 	}
 	for i := range changes {
-		if err := s.put(ctx, tx, &changes[i]); err != nil {
+		if err := s.put(ctx, tx, &changes[i], oneByOne); err != nil {
 			return err
 		}
 	}
 	return s.addLoads(ctx, tx, loads)
 }
 
-// advance moves the committer from the number before the batch's to the batch's.
+// advance moves the committer from the number before the batch's to the batch's. It comes first: its row
+// keeps a repetition waiting for as long as the first try may still commit.
 func (s *Store) advance(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
+	step := nextCommit
+	if b.Number == 1 {
+		step = firstCommit
+	}
+	result, err := s.prepared(ctx, tx, step).ExecContext(ctx, b.Committer, b.Number, micros(s.now()))
+	if err != nil {
+		return err
+	}
+	if moved, err := result.RowsAffected(); err != nil || moved == 1 {
+		return err
+	}
 	var n int64
-	err := s.prepared(ctx, tx, selectCommitter).GetContext(ctx, &n, b.Committer)
+	err = s.prepared(ctx, tx, selectCommitter).GetContext(ctx, &n, b.Committer)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	switch n {
-	case b.Number - 1:
-	case b.Number:
+	if n == b.Number {
 		return errHadCommitted
-	default:
-		return storage.ErrWentBack
 	}
-	_, err = s.prepared(ctx, tx, putCommitter).ExecContext(ctx, b.Committer, b.Number, micros(s.now()))
-	return err
+	return storage.ErrWentBack
 }
 
 // fence refuses the batch when a shard was claimed since. It is two statements: in one, the comparison
@@ -164,17 +175,23 @@ func (s *Store) epochs(ctx context.Context, tx *sqlx.Tx) (map[schemas.Shard]sche
 }
 
 // put writes a change; data that cannot be stored is the fault of the unit that wanted it.
-func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change) error {
+func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change, oneByOne bool) error {
 	if len(c.rows) == 0 {
 		return nil
 	}
-	stmt := tx.StmtxContext(ctx, s.puts[c.write].Stmt)
-	err := s.dialect.Put(ctx, stmt, c.write, c.rows)
-	if at, ok := errors.AsType[*RowError](err); ok {
-		return &storage.BadUnitError{Unit: c.rows[at.Row].Unit, Err: fmt.Errorf("write %s: %w", c.write.Table, at.Err)}
+	atOnce := len(c.rows)
+	if oneByOne {
+		atOnce = 1
 	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", c.write.Table, err)
+	stmt := s.preparedPut(ctx, tx, c.write)
+	for rows := range slices.Chunk(c.rows, atOnce) {
+		err := s.dialect.Put(ctx, stmt.Stmt, c.write, rows)
+		if bad, ok := errors.AsType[*RowError](err); ok && bad.Row >= 0 {
+			return &storage.BadUnitError{Unit: rows[bad.Row].Unit, Err: fmt.Errorf("write %s: %w", c.write.Table, bad.Err)}
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", c.write.Table, err)
+		}
 	}
 	return nil
 }
@@ -182,6 +199,11 @@ func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change) error {
 // prepared is one of commitStatements inside tx.
 func (s *Store) prepared(ctx context.Context, tx *sqlx.Tx, text string) statement {
 	return statement{tx.StmtxContext(ctx, s.writes[text].Stmt)}
+}
+
+// preparedPut is the statement of a Write inside tx.
+func (s *Store) preparedPut(ctx context.Context, tx *sqlx.Tx, w *Write) statement {
+	return statement{tx.StmtxContext(ctx, s.puts[w].Stmt)}
 }
 
 // size is about how many bytes changes write.

@@ -12,11 +12,8 @@ import (
 
 // Dialect is what the databases do not share.
 type Dialect interface {
-	// Statement is the text that Put runs for w. It is prepared once.
-	Statement(w *Write) string
-	// Put writes rows with the prepared Statement of w. When one row is at fault, and would be again,
-	// the error is a *RowError; the transaction is of no use then.
-	Put(ctx context.Context, stmt *sqlx.Stmt, w *Write, rows []Row) error
+	Writer
+	Finder
 	// Lock keeps claims of shards (exclusive) and commits to them (shared) apart until tx ends.
 	Lock(ctx context.Context, tx *sqlx.Tx, shards []schemas.Shard, exclusive bool) error
 	// Snapshot is how a transaction begins that reads one state of the store.
@@ -25,6 +22,24 @@ type Dialect interface {
 	IsData(err error) bool
 	// Explain adds to an error of the database what its operator can do about it.
 	Explain(err error) error
+}
+
+// Writer writes many rows of one table.
+type Writer interface {
+	// Statement is the text that Put runs for w. It is prepared once.
+	Statement(w *Write) string
+	// Put writes rows, at least one, with the prepared Statement of w. When one row is at fault, and would be again,
+	// the error is a *RowError; the transaction is of no use then.
+	Put(ctx context.Context, stmt *sqlx.Stmt, w *Write, rows []Row) error
+}
+
+// Finder reads rows by many keys.
+type Finder interface {
+	// Query is the text that Find runs for l. It is prepared once.
+	Query(l *Lookup) string
+	// Find calls see on each row that a key of keys finds, in any order, with the prepared Query of l.
+	// A key is in the order of l.Key and comes once.
+	Find(ctx context.Context, stmt *sqlx.Stmt, l *Lookup, keys [][]any, see func(rows *sqlx.Rows) error) error
 }
 
 // Type is how a column is passed to the database.
@@ -43,14 +58,34 @@ type Column struct {
 	Type Type
 }
 
-// Write is a statement that writes many rows of one table: an insert, or a delete by all its columns.
+// Lookup is a select of columns of one table by a key that finds at most one row.
+type Lookup struct {
+	Table   string
+	Columns string // separated by commas
+	Key     []Column
+}
+
+// Action is what a Write does.
+type Action int
+
+// The actions.
+const (
+	// Insert inserts rows.
+	Insert Action = iota
+	// Delete deletes by all columns.
+	Delete
+	// Add adds the columns after the first to the row that the first one names.
+	Add
+)
+
+// Write is a statement that writes many rows of one table.
 type Write struct {
 	Table   string
 	Columns []Column
-	Delete  bool
+	Action  Action
 	// Conflict is what an insert does when the row is there: "" makes that an error.
 	Conflict string
-	// Refused is the reason when Conflict leaves a row as it was; "" when that is no error.
+	// Refused is the reason when a row changes nothing; "" when that is no error.
 	Refused string
 }
 
@@ -62,12 +97,17 @@ type Row struct {
 
 // RowError says which row of a Put cannot be written.
 type RowError struct {
-	Row int
+	Row int // less than 0: any of them
 	Err error
 }
 
 // Error names the row and the reason.
-func (e *RowError) Error() string { return fmt.Sprintf("row %d: %v", e.Row, e.Err) }
+func (e *RowError) Error() string {
+	if e.Row < 0 {
+		return fmt.Sprintf("one of the rows: %v", e.Err)
+	}
+	return fmt.Sprintf("row %d: %v", e.Row, e.Err)
+}
 
 // Unwrap is the reason.
 func (e *RowError) Unwrap() error { return e.Err }

@@ -2,9 +2,9 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jmoiron/sqlx"
@@ -12,10 +12,13 @@ import (
 	"github.com/ozonecloud/ozone/schemas"
 )
 
-const (
-	selectReserved = `SELECT host, ram, disk, released FROM reservation WHERE server = $1 AND copy = $2`
-	addHostLoad    = `UPDATE host_load SET ram_used = ram_used + $2, disk_used = disk_used + $3 WHERE host = $1`
-)
+const reservedColumns = `host, ram, disk, released`
+
+const selectReserved = `SELECT ` + reservedColumns + ` FROM reservation WHERE server = $1 AND copy = $2`
+
+var findReserved = &Lookup{
+	Table: "reservation", Columns: reservedColumns, Key: []Column{{"server", Int}, {"copy", Int}},
+}
 
 // errOverCapacity: the reservations of a batch do not fit on a host.
 var errOverCapacity = errors.New("more is reserved than the host has")
@@ -36,20 +39,27 @@ func (s *Store) hostLoads(ctx context.Context, tx *sqlx.Tx, p *plan) (map[schema
 		return nil, nil
 	}
 	loads := map[schemas.HostID]load{}
-	stmt := s.prepared(ctx, tx, selectReserved)
+	keys := make([][]any, len(p.reservations.items))
 	for i := range p.reservations.items {
 		r := p.reservations.items[i].value
+		keys[i] = []any{int64(r.Server), int64(r.Copy)}
+		if !r.Released {
+			addLoad(loads, r.Host, r.RAMMiB, r.DiskGB)
+		}
+	}
+	stmt := s.prepared(ctx, tx, s.dialect.Query(findReserved))
+	err := s.dialect.Find(ctx, stmt.Stmt, findReserved, keys, func(rows *sqlx.Rows) error {
 		var old reservedRow
-		err := stmt.QueryRowContext(ctx, int64(r.Server), int64(r.Copy)).Scan(&old.Host, &old.RAM, &old.Disk, &old.Released)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return nil, fmt.Errorf("read reservation: %w", err)
+		if err := rows.Scan(&old.Host, &old.RAM, &old.Disk, &old.Released); err != nil {
+			return err
 		}
 		if !old.Released {
 			addLoad(loads, old.Host, -old.RAM, -old.Disk)
 		}
-		if !r.Released {
-			addLoad(loads, r.Host, r.RAMMiB, r.DiskGB)
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read reservations: %w", err)
 	}
 	return loads, nil
 }
@@ -59,34 +69,23 @@ func addLoad(loads map[schemas.HostID]load, host schemas.HostID, ram, disk int64
 	loads[host] = load{l.ram + ram, l.disk + disk}
 }
 
-// addLoads writes the sums. The table's constraint is what makes an overcommit impossible.
+// addLoads writes the sums.
 func (s *Store) addLoads(ctx context.Context, tx *sqlx.Tx, loads map[schemas.HostID]load) error {
-	hosts := make([]schemas.HostID, 0, len(loads))
-	for host, l := range loads {
-		if l != (load{}) {
-			hosts = append(hosts, host)
+	c := change{write: addHostLoad}
+	for _, host := range slices.Sorted(maps.Keys(loads)) {
+		if l := loads[host]; l != (load{}) {
+			c.add(0, int64(host), l.ram, l.disk)
 		}
 	}
-	if len(hosts) == 0 {
+	if len(c.rows) == 0 {
 		return nil
 	}
-	slices.Sort(hosts)
-	stmt := s.prepared(ctx, tx, addHostLoad)
-	for _, host := range hosts {
-		result, err := stmt.ExecContext(ctx, int64(host), loads[host].ram, loads[host].disk)
-		if s.dialect.IsData(err) {
-			return fmt.Errorf("host %d: %w", host, errOverCapacity)
-		}
-		if err != nil {
-			return fmt.Errorf("write host_load: %w", err)
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("write host_load: %w", err)
-		}
-		if n == 0 {
-			return fmt.Errorf("host %d is in no row: %w", host, errOverCapacity)
-		}
+	err := s.dialect.Put(ctx, s.preparedPut(ctx, tx, c.write).Stmt, c.write, c.rows)
+	if bad, ok := errors.AsType[*RowError](err); ok {
+		return fmt.Errorf("%w: %w", errOverCapacity, bad.Err)
+	}
+	if err != nil {
+		return fmt.Errorf("write host_load: %w", err)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ const afterAll = "~"
 
 const selectOperations = `SELECT ` + operationColumns + ` FROM operation
 	WHERE account = $1 AND id < $2 AND ($3 = '' OR state = $3)
-	AND ($4 = 0 OR (target_kind = 'server' AND target_id = $4))
+	AND (CAST($4 AS BIGINT) = 0 OR (target_kind = 'server' AND target_id = $4))
 	ORDER BY id DESC LIMIT $5`
 
 // Operations lists operations, newest first.

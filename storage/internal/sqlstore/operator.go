@@ -43,6 +43,9 @@ func (s *Store) CreateAccount(ctx context.Context, account schemas.Account, user
 		return 0, schemas.Errorf(schemas.KindInvalid, "the name of an account and its user must be text, the user's not empty")
 	}
 	err := s.writing(ctx, "create account", func(tx *sqlx.Tx) error {
+		if err := s.lockCatalogue(ctx, tx); err != nil {
+			return err
+		}
 		if err := refuseTaken(ctx, tx, &account, user); err != nil {
 			return err
 		}
@@ -63,6 +66,12 @@ func (s *Store) CreateAccount(ctx context.Context, account schemas.Account, user
 		return 0, err
 	}
 	return account.ID, nil
+}
+
+// lockCatalogue keeps operators on other nodes waiting: what is free now must be free when it is taken.
+func (s *Store) lockCatalogue(ctx context.Context, tx *sqlx.Tx) error {
+	const lock schemas.Shard = -1 // is no shard
+	return s.dialect.Lock(ctx, tx, []schemas.Shard{lock}, true)
 }
 
 // refuseTaken picks the account's number and refuses a number or a user that is there already.
@@ -181,9 +190,11 @@ func states[S any](ctx context.Context, s *Store, kind schemas.ActorKind) ([]S, 
 
 // Seed stores the catalogue where it is not there yet; what is there stays.
 func (s *Store) Seed(ctx context.Context, c storage.Catalogue) error {
-	s.order.Lock()
-	defer s.order.Unlock()
+	defer s.keepOrder()()
 	return s.writing(ctx, "seed", func(tx *sqlx.Tx) error {
+		if err := s.lockCatalogue(ctx, tx); err != nil {
+			return err
+		}
 		for _, f := range c.Flavors {
 			if _, err := tx.ExecContext(ctx, putFlavor, int64(f.ID), f.Name, f.RAMMiB, f.DiskGB, f.CPUWeight); err != nil {
 				return err

@@ -24,6 +24,8 @@ type Config struct {
 	Now func() time.Time
 	// CachedObjects bounds the copies that Object answers from; 0: none, as it must be when another process writes too.
 	CachedObjects int
+	// ReadOnly refuses every transaction that writes.
+	ReadOnly bool
 	// Wrote is told how many bytes each commit wrote, about; nil: nobody is.
 	Wrote func(bytes int)
 }
@@ -34,12 +36,13 @@ type Store struct {
 	dialect     Dialect
 	now         func() time.Time
 	wrote       func(bytes int)
+	readOnly    bool
 	cache       *objectCache
 	writes      map[string]statement // prepared on write, by text; not changed after New
 	puts        map[*Write]statement // the same, by what they write
 	reads       statements
 	gate        gate
-	// order is held from the begin of a transaction that changes snapshots until the cache has them.
+	// order is held, when there is a cache, from the begin of a transaction that changes snapshots until the cache has them.
 	order sync.Mutex
 }
 
@@ -52,7 +55,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		c.Wrote = func(int) {}
 	}
 	s := &Store{
-		write: c.Write, read: c.Read, dialect: c.Dialect, now: c.Now, wrote: c.Wrote,
+		write: c.Write, read: c.Read, readOnly: c.ReadOnly, dialect: c.Dialect, now: c.Now, wrote: c.Wrote,
 		cache: newObjectCache(c.CachedObjects), writes: map[string]statement{}, puts: map[*Write]statement{},
 		reads: statements{db: c.Read, byText: map[string]statement{}},
 	}
@@ -62,9 +65,18 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
+// keepOrder holds order until what it returns is called.
+func (s *Store) keepOrder() func() {
+	if s.cache.parts == nil {
+		return func() {}
+	}
+	s.order.Lock()
+	return s.order.Unlock
+}
+
 // prepareWrites prepares what commits run: not in a transaction, since the writing handle may have one connection.
 func (s *Store) prepareWrites(ctx context.Context) (err error) {
-	for _, text := range commitStatements() {
+	for _, text := range s.commitStatements() {
 		if s.writes[text], err = prepare(ctx, s.write, text); err != nil {
 			return err
 		}
@@ -149,7 +161,7 @@ func (s *Store) writing(ctx context.Context, doing string, fn func(tx *sqlx.Tx) 
 		return err
 	}
 	defer s.gate.leave()
-	tx, err := s.write.BeginTxx(ctx, nil)
+	tx, err := s.begin(ctx)
 	if err != nil {
 		return s.fail(doing, err)
 	}
@@ -158,6 +170,16 @@ func (s *Store) writing(ctx context.Context, doing string, fn func(tx *sqlx.Tx) 
 		return s.fail(doing, err)
 	}
 	return s.fail(doing, tx.Commit())
+}
+
+var errReadOnly = errors.New("the store was opened to be read")
+
+// begin begins a transaction that writes.
+func (s *Store) begin(ctx context.Context) (*sqlx.Tx, error) {
+	if s.readOnly {
+		return nil, errReadOnly
+	}
+	return s.write.BeginTxx(ctx, nil)
 }
 
 // statement is a prepared statement that lives as long as its handle, which closes it.

@@ -149,8 +149,7 @@ func (s *Store) sweepServers(ctx context.Context, now time.Time) (int64, error) 
 		for i, id := range ids {
 			changes[i].ref = schemas.ServerID(id).Ref()
 		}
-		s.order.Lock()
-		defer s.order.Unlock()
+		defer s.keepOrder()()
 		s.cache.leave(changes)
 		defer s.cache.enter(changes, false)
 		return s.writing(ctx, "sweep servers", func(tx *sqlx.Tx) error {

@@ -40,7 +40,7 @@ var putSnapshot = perKind(func(table string) *Write {
 })
 
 var removeSnapshot = perKind(func(table string) *Write {
-	return &Write{Table: table, Columns: []Column{{"id", Int}}, Delete: true}
+	return &Write{Table: table, Columns: []Column{{"id", Int}}, Action: Delete}
 })
 
 func perKind(w func(table string) *Write) map[schemas.ActorKind]*Write {
@@ -58,6 +58,14 @@ var putHostCapacity = &Write{
 	Conflict: `ON CONFLICT (host) DO UPDATE SET
 		ram = CASE WHEN excluded.ram < host_load.ram_used THEN host_load.ram_used ELSE excluded.ram END,
 		disk = CASE WHEN excluded.disk < host_load.disk_used THEN host_load.disk_used ELSE excluded.disk END`,
+}
+
+// addHostLoad adds to what a host holds. The table's constraint is what makes an overcommit impossible.
+var addHostLoad = &Write{
+	Table:   "host_load",
+	Columns: []Column{{"host", Int}, {"ram_used", Int}, {"disk_used", Int}},
+	Action:  Add,
+	Refused: "no row names the host",
 }
 
 var putReservation = &Write{
@@ -165,14 +173,14 @@ var putOutbox = &Write{
 		created = excluded.created, body = excluded.body`,
 }
 
-var removeOutbox = &Write{Table: "outbox", Columns: []Column{{"shard", Int}, {"id", Text}}, Delete: true}
+var removeOutbox = &Write{Table: "outbox", Columns: []Column{{"shard", Int}, {"id", Text}}, Action: Delete}
 
 var putPayload = &Write{
 	Table:   "payload",
 	Columns: []Column{{"operation", Text}, {"account", Int}, {"sealed", Bytes}},
 }
 
-var removePayload = &Write{Table: "payload", Columns: []Column{{"operation", Text}}, Delete: true}
+var removePayload = &Write{Table: "payload", Columns: []Column{{"operation", Text}}, Action: Delete}
 
 // A block is used up forward only, and never beyond its end.
 var putIDs = &Write{
@@ -185,7 +193,7 @@ var putIDs = &Write{
 // allWrites lists every Write of a commit.
 func allWrites() []*Write {
 	writes := []*Write{
-		putHostCapacity, putReservation, putAddress, putOperation, putEnded, putKey, putEvent,
+		putHostCapacity, addHostLoad, putReservation, putAddress, putOperation, putEnded, putKey, putEvent,
 		putOutbox, removeOutbox, putPayload, removePayload, putIDs,
 	}
 	for _, kind := range schemas.ActorKinds() {

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+// oldestServer is PostgreSQL 15. Source: DESIGN, "One binary, two ways to run".
+const oldestServer = 150000
+
+// safe lists the settings without which a server may lose or spoil what it has confirmed.
+var safe = []string{"fsync", "full_page_writes", "synchronous_commit"}
+
+// checkServer refuses a server that cannot hold the store.
+func checkServer(ctx context.Context, conn *sqlx.Conn, cfg Config) error {
+	const query = `SELECT CAST(current_setting('server_version_num') AS INT) AS version,
+		current_setting('server_version') AS version_text, current_setting('server_encoding') AS encoding,
+		current_database() AS database, pg_is_in_recovery() AS standby`
+	var server struct {
+		Version     int    `db:"version"`
+		VersionText string `db:"version_text"`
+		Encoding    string `db:"encoding"`
+		Database    string `db:"database"`
+		Standby     bool   `db:"standby"`
+	}
+	if err := conn.GetContext(ctx, &server, query); err != nil {
+		return err
+	}
+	switch {
+	case server.Version < oldestServer:
+		return fmt.Errorf("the server is PostgreSQL %s: Ozone needs 15 or later", server.VersionText)
+	case server.Encoding != "UTF8":
+		return fmt.Errorf("the database has encoding %s: make it with CREATE DATABASE %s ENCODING 'UTF8' TEMPLATE template0", server.Encoding, server.Database)
+	case server.Standby && !cfg.ReadOnly:
+		return errors.New("the server is a standby, which nothing can be written to: name the primary")
+	}
+	return checkSafe(ctx, conn, cfg)
+}
+
+func checkSafe(ctx context.Context, conn *sqlx.Conn, cfg Config) error {
+	for _, name := range safe {
+		var value string
+		if err := conn.GetContext(ctx, &value, `SELECT current_setting($1)`, name); err != nil {
+			return err
+		}
+		if value != "off" {
+			continue
+		}
+		if !cfg.AllowUnsafe {
+			return fmt.Errorf("the server has %s=off and may lose what it has confirmed: set %[1]s=on for it, this database and this user", name)
+		}
+		cfg.Log.Warn("the server may lose what it has confirmed", "setting", name, "value", value)
+	}
+	return nil
+}
+
+// advice is what an operator can do about an error of the server.
+var advice = map[pqerror.Code]string{
+	pqerror.InvalidPassword:                   "check the user and the password in the URL",
+	pqerror.InvalidAuthorizationSpecification: "check the user in the URL, and that pg_hba.conf lets it in from here",
+	pqerror.InvalidCatalogName:                "make the database first: CREATE DATABASE ... OWNER ...",
+	pqerror.InsufficientPrivilege:             "make the user of the URL the owner of the database",
+	pqerror.TooManyConnections:                "raise max_connections, or start fewer processes",
+	pqerror.DiskFull:                          "the server's disk is full: make room, nothing that was accepted is lost",
+	pqerror.CannotConnectNow:                  "the server is starting or stopping: wait until it is up",
+	pqerror.ReadOnlySQLTransaction:            "the server or the user may only read: name the primary and a user that may write",
+}
+
+// explain adds to an error of the server what its operator can do about it.
+func explain(err error) error {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		if text := advice[e.Code]; text != "" {
+			return fmt.Errorf("%w; %s", err, text)
+		}
+		return err
+	}
+	if errors.Is(err, pq.ErrSSLNotSupported) {
+		return fmt.Errorf("%w; turn ssl on for the server, or add sslmode=disable to the URL where nobody can listen", err)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return fmt.Errorf("%w; start PostgreSQL there, or correct the URL", err)
+	}
+	return err
+}

@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// Limits of a connection that nobody answers on any more.
+const (
+	connectTimeout  = 5 * time.Second
+	keepAliveIdle   = 5 * time.Second
+	keepAlivePeriod = 2 * time.Second
+	keepAliveCount  = 3
+	// silence is how long sent data may stay unacknowledged.
+	silence = keepAliveIdle + keepAliveCount*keepAlivePeriod
+	// idleInTransaction is after which a transaction that its process has forgotten or cannot end is ended for it:
+	// until then its locks keep others from its shards. Source: DESIGN, "Who owns a shard".
+	idleInTransaction = 3 * time.Second
+)
+
+// sessionSettings hold in every session, whatever the server's defaults are.
+var sessionSettings = map[string]string{
+	// In any other level the fence would compare with a state from before its wait.
+	"default_transaction_isolation":       "read committed",
+	"idle_in_transaction_session_timeout": millis(idleInTransaction),
+	"tcp_keepalives_idle":                 seconds(keepAliveIdle),
+	"tcp_keepalives_interval":             seconds(keepAlivePeriod),
+	"tcp_keepalives_count":                strconv.Itoa(keepAliveCount),
+	"TimeZone":                            "UTC",
+	"jit":                                 "off", // no statement here is worth a compilation
+}
+
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
+
+// target is the database that a URL names.
+type target struct{ config pq.Config }
+
+// newTarget reads the URL. What is wrong with it is not quoted: it may hold the password.
+func newTarget(cfg Config) (*target, error) {
+	if cfg.URL == "" {
+		return nil, errors.New("no database is named: the form is postgres://user:password@host:5432/database?sslmode=verify-full")
+	}
+	config, err := pq.NewConfig(cfg.URL)
+	if err != nil {
+		return nil, errors.New("the URL of the database is not understood; the form is " +
+			"postgres://user:password@host:5432/database?sslmode=verify-full, with special characters as %XX")
+	}
+	if config.Runtime == nil {
+		config.Runtime = map[string]string{}
+	}
+	maps.Copy(config.Runtime, sessionSettings)
+	config.ApplicationName = cfg.Name
+	config.BinaryParameters = true // arrays are sent in this form
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	return &target{config}, nil
+}
+
+// String names the database without its password.
+func (t *target) String() string {
+	return fmt.Sprintf("%s@%s:%d/%s", t.config.User, t.config.Host, t.config.Port, t.config.Database)
+}
+
+// pool is of n connections, which are opened when they are needed.
+func (t *target) pool(n int) *sqlx.DB {
+	connector, err := pq.NewConnectorConfig(t.config)
+	if err != nil {
+		connector = &pq.Connector{} // every connection says so
+	}
+	connector.Dialer(dialer{})
+	db := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db
+}
+
+// dialer makes connections that end when the other side is gone.
+type dialer struct{}
+
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialTimeout(network, address, connectTimeout)
+}
+
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
+
+func (dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAlivePeriod, Count: keepAliveCount},
+		Control:         limitSilence,
+	}
+	return d.DialContext(ctx, network, address)
+}
