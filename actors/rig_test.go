@@ -39,7 +39,7 @@ type rig struct {
 	steps   bus.Consumer
 	skew    atomic.Int64                           // what the engine's clock is ahead, in nanoseconds
 	early   map[schemas.OperationID]schemas.Answer // answers that came before they were asked for
-	idle    bool                                   // no host speaks up at the start
+	mute    bool                                   // no host speaks up at the start
 }
 
 func newRig(t *testing.T, options ...func(*rig)) *rig {
@@ -124,7 +124,7 @@ func (r *rig) start() {
 	if err := r.engine.Start(context.WithoutCancel(r.t.Context())); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.idle {
+	if r.mute {
 		return
 	}
 	r.beat()
@@ -137,9 +137,11 @@ func (r *rig) start() {
 // beat is a heartbeat of the only host.
 func (r *rig) beat() {
 	r.t.Helper()
-	r.publish(bus.ShardQueue(schemas.ShardOfCluster(testCluster)), schemas.TypeHeartbeat, "beat", &schemas.Heartbeat{
-		V: 1, Host: 1, Cluster: testCluster, Name: "h1", RAMMiB: 1 << 20, DiskGB: 1 << 20,
-	})
+	r.publish(bus.ShardQueue(schemas.ShardOfCluster(testCluster)), schemas.TypeHeartbeat, "beat", heartbeat())
+}
+
+func heartbeat() *schemas.Heartbeat {
+	return &schemas.Heartbeat{V: 1, Host: 1, Cluster: testCluster, Name: "h1", RAMMiB: 1 << 20, DiskGB: 1 << 20}
 }
 
 func (r *rig) stop() {
