@@ -50,7 +50,7 @@ func newRig(t *testing.T, options ...func(*rig)) *rig {
 		flavors[f.ID] = f
 	}
 	r.rules = actors.Rules{
-		Flavors: flavors, BaseImages: map[schemas.ImageID]bool{1: true}, Clusters: []schemas.ClusterID{testCluster}, HostKey: []byte("k"),
+		Flavors: flavors, BaseImages: map[schemas.ImageID]bool{1: true}, Clusters: []schemas.ClusterID{testCluster}, HostKey: []byte("k"), LostAfter: 24 * time.Hour,
 	}
 	for _, option := range options {
 		option(r)
@@ -204,7 +204,7 @@ func (r *rig) publish(to bus.Address, t schemas.MessageType, id string, m schema
 func (r *rig) order(action schemas.Action, target int64, p schemas.Params, key string) *schemas.Command {
 	id := schemas.OperationID(uuid.Must(uuid.NewV7()).String())
 	c := &schemas.Command{
-		V: 1, ID: id, Action: action, Account: testAccount, Target: target, Params: p, Created: r.now(), Expires: r.now().Add(5 * time.Second),
+		V: 1, ID: id, Action: action, Account: testAccount, Target: target, Params: p, Created: r.now(), Expires: r.now().Add(30 * time.Second),
 	}
 	if key != "" {
 		c.Key, c.Digest = []byte(key), []byte(action)
