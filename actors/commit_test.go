@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,15 +20,10 @@ func mentions(u *storage.Unit, id schemas.OperationID) bool {
 	return slices.ContainsFunc(u.Operations, func(o storage.OperationRow) bool { return o.ID == id })
 }
 
-func TestNothingIsToldBeforeItsCommit(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	server := r.active()
-	r.quiet()
-	entered, left := make(chan struct{}), make(chan struct{})
-	leave := sync.OnceFunc(func() { close(left) })
-	defer leave()
-	enter := sync.OnceFunc(func() { close(entered) })
+// held keeps commits back until leave is called; entered is closed when there is one.
+func (r *rig) held() (entered <-chan struct{}, leave func()) {
+	in, left := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(in) })
 	r.store.set(func(f *faultyStore) {
 		f.onCommit = func(_ storage.Batch, next func() error) error {
 			enter()
@@ -35,6 +31,17 @@ func TestNothingIsToldBeforeItsCommit(t *testing.T) {
 			return next()
 		}
 	})
+	leave = sync.OnceFunc(func() { close(left) })
+	r.t.Cleanup(leave)
+	return in, leave
+}
+
+func TestNothingIsToldBeforeItsCommit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	server := r.active()
+	r.quiet()
+	entered, leave := r.held()
 	queue := bus.ShardQueue(schemas.ShardOf(testAccount))
 	before := r.bus.consumer(queue).upTo()
 	create := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
@@ -217,10 +224,10 @@ func TestAFencedShardBeginsAnewAndNothingIsLost(t *testing.T) {
 	if _, err := r.store.Store.Claim(t.Context(), shard, "another"); err != nil {
 		t.Fatal(err)
 	}
-	claims := 0
+	var claims atomic.Int64
 	r.store.set(func(f *faultyStore) {
 		f.onClaim = func(_ schemas.Shard, next func() (storage.Claim, error)) (storage.Claim, error) {
-			if claims++; claims <= 2 {
+			if claims.Add(1) <= 2 {
 				return storage.Claim{}, errBroken
 			}
 			return next()

@@ -39,7 +39,7 @@ type rig struct {
 	steps   bus.Consumer
 	skew    atomic.Int64                           // what the engine's clock is ahead, in nanoseconds
 	early   map[schemas.OperationID]schemas.Answer // answers that came before they were asked for
-	idle    bool                                   // no host speaks up at the start
+	mute    bool                                   // no host speaks up at the start
 }
 
 func newRig(t *testing.T, options ...func(*rig)) *rig {
@@ -50,7 +50,7 @@ func newRig(t *testing.T, options ...func(*rig)) *rig {
 		flavors[f.ID] = f
 	}
 	r.rules = actors.Rules{
-		Flavors: flavors, BaseImages: map[schemas.ImageID]bool{1: true}, Clusters: []schemas.ClusterID{testCluster}, HostKey: []byte("k"),
+		Flavors: flavors, BaseImages: map[schemas.ImageID]bool{1: true}, Clusters: []schemas.ClusterID{testCluster}, HostKey: []byte("k"), LostAfter: 24 * time.Hour,
 	}
 	for _, option := range options {
 		option(r)
@@ -124,7 +124,7 @@ func (r *rig) start() {
 	if err := r.engine.Start(context.WithoutCancel(r.t.Context())); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.idle {
+	if r.mute {
 		return
 	}
 	r.beat()
@@ -137,9 +137,11 @@ func (r *rig) start() {
 // beat is a heartbeat of the only host.
 func (r *rig) beat() {
 	r.t.Helper()
-	r.publish(bus.ShardQueue(schemas.ShardOfCluster(testCluster)), schemas.TypeHeartbeat, "beat", &schemas.Heartbeat{
-		V: 1, Host: 1, Cluster: testCluster, Name: "h1", RAMMiB: 1 << 20, DiskGB: 1 << 20,
-	})
+	r.publish(bus.ShardQueue(schemas.ShardOfCluster(testCluster)), schemas.TypeHeartbeat, "beat", heartbeat())
+}
+
+func heartbeat() *schemas.Heartbeat {
+	return &schemas.Heartbeat{V: 1, Host: 1, Cluster: testCluster, Name: "h1", RAMMiB: 1 << 20, DiskGB: 1 << 20}
 }
 
 func (r *rig) stop() {
@@ -202,7 +204,7 @@ func (r *rig) publish(to bus.Address, t schemas.MessageType, id string, m schema
 func (r *rig) order(action schemas.Action, target int64, p schemas.Params, key string) *schemas.Command {
 	id := schemas.OperationID(uuid.Must(uuid.NewV7()).String())
 	c := &schemas.Command{
-		V: 1, ID: id, Action: action, Account: testAccount, Target: target, Params: p, Created: r.now(), Expires: r.now().Add(5 * time.Second),
+		V: 1, ID: id, Action: action, Account: testAccount, Target: target, Params: p, Created: r.now(), Expires: r.now().Add(30 * time.Second),
 	}
 	if key != "" {
 		c.Key, c.Digest = []byte(key), []byte(action)

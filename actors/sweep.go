@@ -57,6 +57,9 @@ func (s *shard) tick(ctx actor.Context) {
 	now := s.engine.cfg.Now()
 	s.resend(now, resendAfter)
 	s.forgetSeen(now)
+	if s.timers.late(now) { // the clock was set, or the machine slept
+		s.wakeDue(ctx)
+	}
 	for ref, c := range s.children {
 		if s.idle(c, now) {
 			s.unload(ctx, ref, c)

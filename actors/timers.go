@@ -79,6 +79,9 @@ func (t *timers) due(now time.Time) []schemas.Ref {
 	return refs
 }
 
+// late tells whether the alarm should have rung.
+func (t *timers) late(now time.Time) bool { return !t.next.IsZero() && !now.Before(t.next) }
+
 // overdue counts the actors whose time has come longer than slack ago.
 func (t *timers) overdue(now time.Time, slack time.Duration) int64 {
 	var n int64

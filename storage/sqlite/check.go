@@ -56,7 +56,7 @@ func checkWritable(dir string) error {
 }
 
 // quickCheckPages is up to how many pages a store is checked whole when it is opened: about 0.1 s.
-const quickCheckPages = 8192
+const quickCheckPages = 32 << 20 / pageSize
 
 // quickCheck finds damage. A big store shows it at the first read of what is damaged.
 func quickCheck(ctx context.Context, db *sqlx.DB) error {

@@ -12,8 +12,8 @@ import (
 const (
 	// checkpointBytes is about how much is committed between two checkpoints. Commits go on meanwhile.
 	checkpointBytes = 8 << 20
-	// maxLogPages is above how many pages of log (64 MiB) commits wait until the rest of it is copied, so that it begins anew.
-	maxLogPages = 16384
+	// maxLogPages is above how many pages of log, 64 MiB, commits wait until the rest of it is copied, so that it begins anew.
+	maxLogPages = 64 << 20 / pageSize
 )
 
 // checkpointer copies the write-ahead log into the database beside the commits: inside

@@ -108,14 +108,14 @@ func TestOpenRefusesADamagedDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 4096; i < len(content); i++ {
+	for i := 8192; i < len(content); i++ {
 		content[i] ^= 0x5a
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, sqlite.Config{Path: path}, path, "damaged", "backup")
-	if err := os.WriteFile(path, content[:5000], 0o600); err != nil {
+	if err := os.WriteFile(path, content[:9000], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, sqlite.Config{Path: path}, path, "damaged", "backup")
