@@ -265,11 +265,16 @@ func (r *rig) fatal() error {
 func TestWorkWithoutACommitEndsTheProcess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	tried := make(chan struct{})
+	try := sync.OnceFunc(func() { close(tried) })
 	r.store.set(func(f *faultyStore) {
-		f.onCommit = func(storage.Batch, func() error) error { return errBroken }
+		f.onCommit = func(storage.Batch, func() error) error {
+			try()
+			return errBroken
+		}
 	})
 	r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
-	r.eventually("the command is decided", func() bool { return r.engine.Stats().Commands > 0 })
+	<-tried
 	r.skew.Add(int64(11 * time.Second))
 	if err := r.fatal(); err == nil {
 		t.Error("Fatal() = nil")

@@ -31,7 +31,7 @@ const (
 	headerState     = "X-Ozone-Operation-State"
 	headerApplied   = "Preference-Applied"
 	// expireEarly is how long before the end of the edge's wait an undecided command is refused, so that
-	// the row that the edge then reads cannot change its mind. Source: DESIGN, "The path of a request".
+	// the row that the edge then reads cannot change its mind. Source: docs/numbers.md.
 	expireEarly = time.Second
 	// lastRead bounds the read of the operation's row after the wait.
 	lastRead = 2 * time.Second

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// youngFor is how long an operation may be on its way without a row. Source: DESIGN, "The path of a request" (60 s).
+	// youngFor is how long an operation may be on its way without a row. Source: docs/numbers.md.
 	youngFor = 60 * time.Second
 	// pollEvery is how often a waiter looks at the operation's row. A step of a real host takes seconds.
 	pollEvery = 50 * time.Millisecond
@@ -149,7 +149,7 @@ func shownState(s schemas.OperationState) schemas.OperationState {
 	return s
 }
 
-// operationView is an operation on the wire. Source: BUS contract, operations.
+// operationView is an operation on the wire. Source: docs/api.md.
 type operationView struct {
 	ID        schemas.OperationID     `json:"id"`
 	Action    *schemas.Action         `json:"action"` // null while nobody knows

@@ -9,10 +9,10 @@ import (
 	"github.com/ozonecloud/ozone/schemas"
 )
 
-// MaxWait bounds every wait for an operation that a client asks for. Source: BUS contract, operations (60 s).
+// MaxWait bounds every wait for an operation that a client asks for. Source: docs/api.md (60 s).
 const MaxWait = 60 * time.Second
 
-// maxKey is the longest idempotency key. Source: BUS contract, commands (64 visible ASCII characters).
+// maxKey is the longest idempotency key. Source: docs/api.md (64 visible ASCII characters).
 const maxKey = 64
 
 // preference is what a client asked for with Prefer (RFC 7240).

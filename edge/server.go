@@ -20,7 +20,7 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-// DefaultWait is how long a write waits for its admission. Source: DESIGN, "The path of a request".
+// DefaultWait is how long a write waits for its admission. Source: docs/numbers.md.
 const DefaultWait = 10 * time.Second
 
 // Config is what an edge is made of. Everything up to PublicURL is required.

@@ -19,7 +19,7 @@ import (
 const TokenLife = 24 * time.Hour
 
 const (
-	// tokenReuse is how old a token may be to be given out again. Source: DESIGN, "Tokens".
+	// tokenReuse is how old a token may be to be given out again. Source: docs/numbers.md.
 	tokenReuse = time.Hour
 	// tokenTrust is how long a token is taken for good without asking the store: a rotated key's tokens die within it.
 	tokenTrust = 5 * time.Second

@@ -28,7 +28,7 @@ const (
 // OperationState is where an operation stands.
 type OperationState string
 
-// The states of an operation. Source: BUS contract, operations.
+// The states of an operation. Source: docs/api.md.
 const (
 	OperationQueued    OperationState = "queued"    // not decided yet
 	OperationAdmitting OperationState = "admitting" // decided but for the cluster; shown as queued

@@ -10,7 +10,7 @@ import (
 )
 
 // tombstoneLife is how long at least an index knows what was given back: far longer than a repeated Allocate
-// can be on its way. The rows are deleted by retention. Source: DESIGN §3.8.
+// can be on its way. The rows are deleted by retention. Source: docs/numbers.md.
 const tombstoneLife = time.Hour
 
 // Index is what a cluster's actor keeps in memory beside schemas.Cluster: its hosts with their sums, every

@@ -29,7 +29,7 @@ type Rules struct {
 	ConfirmAfter time.Duration
 	// RetryEvery is how long a teardown waits after a host's refusal before it asks again. Default 10 s.
 	RetryEvery time.Duration
-	// Quarantine is how long a released address rests. Default 60 s; source: DESIGN, "Who is the authority".
+	// Quarantine is how long a released address rests. Default 60 s; source: docs/numbers.md.
 	Quarantine time.Duration
 	// LostAfter is how long a host may be silent before it counts as lost. Default 20 s, four heartbeats.
 	LostAfter time.Duration
@@ -37,7 +37,7 @@ type Rules struct {
 	HostKey []byte
 }
 
-// Attempts is how often a step is tried; the next try follows only an answer. Source: DESIGN §3.10.
+// Attempts is how often a step is tried; the next try follows only an answer. Source: docs/numbers.md.
 const Attempts = 3
 
 // Effects is what a decision wants done once it is committed. The order inside each list counts.
@@ -121,7 +121,7 @@ type Payload struct {
 // Phase is the last word of an event's type.
 type Phase string
 
-// The phases. Source: BUS contract, "Events".
+// The phases. Source: docs/api.md.
 const (
 	PhaseStart     Phase = "start"
 	PhaseEnd       Phase = "end"

@@ -39,7 +39,7 @@ type planStep struct {
 	Failed  schemas.Trigger // pulled when it cannot be done
 }
 
-// Plans are the steps of every plan, in order. Source of the deadlines: DESIGN §3.10.
+// Plans are the steps of every plan, in order. Source of the deadlines: docs/numbers.md.
 var plans = []planStep{
 	{planCreate, schemas.StepFetchImage, atHome, 10 * time.Minute, 0, "", schemas.OnFailed},
 	{planCreate, schemas.StepCreateDisk, atHome, 5 * time.Minute, 40, "", schemas.OnFailed},
@@ -70,7 +70,7 @@ var plans = []planStep{
 	{planImage, schemas.StepSave, atHome, 60 * time.Minute, 50, schemas.OnDone, schemas.OnFailed},
 }
 
-// The deadlines of the steps of a teardown; it is repeated until the host confirms it. Source: DESIGN §3.10.
+// The deadlines of the steps of a teardown; it is repeated until the host confirms it. Source: docs/numbers.md.
 var cleanupTimeouts = map[schemas.StepName]time.Duration{
 	schemas.StepStop:   2 * time.Minute,
 	schemas.StepWipe:   10 * time.Minute,

@@ -14,7 +14,7 @@ import (
 )
 
 // The bounds of a queue, counting what is delivered and not acknowledged. A full queue refuses with
-// bus.ErrFull. Source: BUS contract, "Topology" (shard queues); a reply queue has one reader that does not wait.
+// bus.ErrFull. Source: docs/numbers.md; a reply queue has one reader that does not wait.
 const (
 	DefaultQueueLimit = 100_000
 	DefaultReplyLimit = 10_000

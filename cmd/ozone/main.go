@@ -115,7 +115,7 @@ func (s *serveCmd) Run(ctx context.Context, e *env) error {
 }
 
 // How a node trades memory for CPU: the heap may grow to five times what is live before it is collected, as long as
-// all of it stays below the limit. Source: PROMISES, a node under overload stays below 512 MiB.
+// all of it stays below the limit. Source: docs/promises.md: a node under overload stays below 512 MiB.
 const (
 	gcPercent   = 400
 	memoryLimit = 400 << 20 // bytes; soft: above it the collector works harder

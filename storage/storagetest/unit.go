@@ -13,6 +13,7 @@ var unitCases = []testCase{
 	{"more than a host has cannot be committed", testOvercommit},
 	{"what a host holds follows every change of its reservations", testHostLoad},
 	{"a key in use is refused, an expired one is free", testKeys},
+	{"a key of a refused command is free", testKeysOfRefused},
 	{"an event is stored once", testEvents},
 	{"later units override earlier ones", testOverride},
 	{"what one batch makes and takes away leaves nothing", testMadeAndGone},
@@ -114,6 +115,29 @@ func testKeys(r *rig) {
 	got, err := s.Key(t.Context(), alice, []byte("hash"))
 	if err != nil || got.Operation != operationID(2) || !got.Expires.Equal(hour) || len(got.Digest) != 1 {
 		t.Errorf("Key() = %+v, %v, want operation %s until %v", got, err, operationID(2), hour)
+	}
+}
+
+// testKeysOfRefused: a command that was refused after its key was stored leaves the key free, in a later batch and in its own.
+func testKeysOfRefused(r *rig) {
+	t, s := r.t, r.s
+	hour := r.now().Add(time.Hour)
+	unit := func(n int, state schemas.OperationState, keyed bool) storage.Unit {
+		u := r.of(alice)
+		u.Operations = []storage.OperationRow{r.operation(alice, n, state)}
+		if keyed {
+			u.Keys = []storage.Key{{Account: alice, Hash: []byte("hash"), Operation: operationID(n), Digest: []byte{1}, Expires: hour}}
+		}
+		return u
+	}
+	r.commit(unit(1, schemas.OperationAdmitting, true))
+	r.wantBad(1, r.of(alice), unit(2, schemas.OperationAdmitting, true))
+	r.commit(unit(1, schemas.OperationRejected, false), unit(2, schemas.OperationAdmitting, true))
+	r.commit(unit(2, schemas.OperationExpired, false))
+	r.commit(unit(3, schemas.OperationAdmitting, true), unit(3, schemas.OperationRejected, false), unit(4, schemas.OperationRunning, true))
+	r.wantBad(1, r.of(alice), unit(5, schemas.OperationAdmitting, true))
+	if got, err := s.Key(t.Context(), alice, []byte("hash")); err != nil || got.Operation != operationID(4) {
+		t.Errorf("Key() = %+v, %v, want operation %s", got, err, operationID(4))
 	}
 }
 

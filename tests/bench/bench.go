@@ -25,7 +25,7 @@ type Config struct {
 	Log    io.Writer
 }
 
-// conns is how many connections and accounts the load has. Source: DESIGN, "Speed".
+// conns is how many connections and accounts the load has. Source: docs/numbers.md.
 const conns = 64
 
 // row is one line of the table.

@@ -93,7 +93,7 @@ func startFloor(ctx context.Context, b *bench, r *rig, w load.Work) (*node.Node,
 
 func measurePost(ctx context.Context, b *bench) (line, error) {
 	const rate, d = 500, 6 * time.Second
-	m, err := rounds(b, func(round int) ([]float64, error) {
+	m, err := rounds(b, func(int) ([]float64, error) {
 		r, err := b.start(ctx, "post")
 		if err != nil {
 			return nil, err

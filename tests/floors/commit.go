@@ -18,7 +18,7 @@ type Shape struct {
 	Bytes   int // of each row
 }
 
-// What a create and a reboot write. Source: DESIGN, "Speed" (11 rows in 3 commits per create); a reboot writes its
+// What a create and a reboot write. Source: docs/numbers.md; a reboot writes its
 // server and its operation twice and two events, in 2 commits.
 var (
 	Create = Shape{Commits: 3, Rows: 11, Bytes: 600}
@@ -62,7 +62,7 @@ func write(ctx context.Context, db *sql.DB, insert *sql.Stmt, first, n, bytes in
 	if err != nil {
 		return err
 	}
-	bound := tx.StmtContext(ctx, insert)
+	bound := tx.StmtContext(ctx, insert) //nolint:sqlclosecheck // it ends with its transaction
 	doc := make([]byte, bytes)
 	for i := range doc {
 		doc[i] = 'a' + byte(i%26)

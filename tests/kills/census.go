@@ -10,9 +10,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ozonecloud/ozone/hosts/sim"
-
 	_ "modernc.org/sqlite" // the driver
+
+	"github.com/ozonecloud/ozone/hosts/sim"
 )
 
 // left is what a killed node had under way.

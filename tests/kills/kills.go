@@ -1,4 +1,4 @@
-// Package kills kills a node with signal 9 at random instants of a mixed load, starts it again and judges
+// Package kills ends a node with signal 9 at random instants of a mixed load, starts it again and judges
 // whether every accepted command still reaches exactly one end, once.
 package kills
 

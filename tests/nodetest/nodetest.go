@@ -28,41 +28,41 @@ func Main(m *testing.M) int {
 }
 
 // Binary is the binary under test, built once per test process.
-func Binary(t testing.TB) string {
-	t.Helper()
+func Binary(tb testing.TB) string {
+	tb.Helper()
 	built.once.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "ozone-bin-"); built.err == nil { //nolint:usetesting // it outlives the test that comes first
 			built.path, built.err = node.Build(context.Background(), built.dir)
 		}
 	})
 	if built.err != nil {
-		t.Fatal(built.err)
+		tb.Fatal(built.err)
 	}
 	return built.path
 }
 
 // Start runs a node on a fresh directory until the test ends; its log is shown when the test failed.
-func Start(t testing.TB, args ...string) *node.Node {
-	t.Helper()
-	return StartIn(t, t.TempDir(), args...)
+func Start(tb testing.TB, args ...string) *node.Node {
+	tb.Helper()
+	return StartIn(tb, tb.TempDir(), args...)
 }
 
 // StartIn is Start on a given data directory.
-func StartIn(t testing.TB, dir string, args ...string) *node.Node {
-	t.Helper()
+func StartIn(tb testing.TB, dir string, args ...string) *node.Node {
+	tb.Helper()
 	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	n, err := node.Start(t.Context(), node.Config{Binary: Binary(t), Dir: dir, Args: args})
+	n, err := node.Start(tb.Context(), node.Config{Binary: Binary(tb), Dir: dir, Args: args})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := n.Stop(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
-		if t.Failed() {
-			t.Logf("the node's log:\n%s", tail(n.Log(), 20000))
+		if tb.Failed() {
+			tb.Logf("the node's log:\n%s", tail(n.Log(), 20000))
 		}
 	})
 	return n
@@ -76,29 +76,29 @@ func tail(s string, n int) string {
 }
 
 // Client makes an account without bounds and logs in.
-func Client(t testing.TB, n *node.Node, user string) *client.Client {
-	t.Helper()
-	return ClientWith(t, n, user, node.Unlimited)
+func Client(tb testing.TB, n *node.Node, user string) *client.Client {
+	tb.Helper()
+	return ClientWith(tb, n, user, node.Unlimited)
 }
 
 // ClientWith makes an account with ramMB of RAM and logs in.
-func ClientWith(t testing.TB, n *node.Node, user string, ramMB int64) *client.Client {
-	t.Helper()
-	a, err := n.Account(t.Context(), user, ramMB)
+func ClientWith(tb testing.TB, n *node.Node, user string, ramMB int64) *client.Client {
+	tb.Helper()
+	a, err := n.Account(tb.Context(), user, ramMB)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c := client.New(n.URL(), a.User, a.Key)
-	if err := c.Login(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := c.Login(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	return c
 }
 
 // Audit fails the test when a law is broken.
-func Audit(t testing.TB, n *node.Node) {
-	t.Helper()
-	if out, err := n.Audit(t.Context()); err != nil {
-		t.Errorf("audit: %v\n%s", err, out)
+func Audit(tb testing.TB, n *node.Node) {
+	tb.Helper()
+	if out, err := n.Audit(tb.Context()); err != nil {
+		tb.Errorf("audit: %v\n%s", err, out)
 	}
 }

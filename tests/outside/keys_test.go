@@ -62,6 +62,30 @@ func TestRefusedCommandCanBeSentAgainWithItsKey(t *testing.T) {
 	expect(t, "with room", r, err, http.StatusAccepted, "")
 }
 
+// TestCreateThatFoundNoRoomCanBeSentAgainWithItsKey is the same for a refusal that comes from the cluster, one commit later.
+func TestCreateThatFoundNoRoomCanBeSentAgainWithItsKey(t *testing.T) {
+	n := nodetest.Start(t, "--hosts", "sim:1", "--sim-ram", "1")
+	c := nodetest.Client(t, n, "user")
+	s, r, err := c.CreateServer(t.Context(), "n", 1, 3)
+	expect(t, "create", r, err, http.StatusAccepted, "")
+	await(t, c, r, "succeeded")
+	for range 3 {
+		_, r, err = c.CreateServer(t.Context(), "n", 1, 3, "Idempotency-Key", "again")
+		expect(t, "without room", r, err, http.StatusServiceUnavailable, "serverCapacityUnavailable")
+	}
+	r, err = c.Do(t.Context(), http.MethodDelete, path(s.ID), nil)
+	expect(t, "delete", r, err, http.StatusAccepted, "")
+	await(t, c, r, "succeeded")
+	made, one, err := c.CreateServer(t.Context(), "n", 1, 3, "Idempotency-Key", "again")
+	expect(t, "with room", one, err, http.StatusAccepted, "")
+	again, two, err := c.CreateServer(t.Context(), "n", 1, 3, "Idempotency-Key", "again")
+	expect(t, "repeated", two, err, http.StatusAccepted, "")
+	if made.ID != again.ID || one.Operation() != two.Operation() {
+		t.Errorf("the repeat made server %d by %s, want %d by %s", again.ID, two.Operation(), made.ID, one.Operation())
+	}
+	nodetest.Audit(t, n)
+}
+
 func TestKeysAreAnAccountsOwn(t *testing.T) {
 	a, b := tenant(t), tenant(t)
 	x, r, err := a.CreateServer(t.Context(), "n", 1, 1, "Idempotency-Key", "shared")

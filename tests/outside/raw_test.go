@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite" // the driver
+
 	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/nodetest"
-
-	_ "modernc.org/sqlite" // the driver
 )
 
 // TestRawRequests sends what no good client sends. Each gets its fault, and the node serves on.

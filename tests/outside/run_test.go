@@ -23,7 +23,7 @@ func TestPrintedLinesWorkWhenPasted(t *testing.T) {
 	if !strings.Contains(script, "curl") {
 		t.Fatalf("nothing to paste in %q", n.Log())
 	}
-	shell := exec.CommandContext(t.Context(), "bash", "-c", script) //nolint:gosec // what the node printed is what is tested
+	shell := exec.CommandContext(t.Context(), "bash", "-c", script)
 	shell.Dir = t.TempDir()
 	out, err := shell.CombinedOutput()
 	if err != nil {

@@ -56,7 +56,7 @@ func used(t *testing.T) string {
 func TestDamagedStoreIsRefusedInWords(t *testing.T) {
 	dir := used(t)
 	store := filepath.Join(dir, "ozone.db")
-	good, err := os.ReadFile(store) //nolint:gosec // the test's own
+	good, err := os.ReadFile(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,13 +124,13 @@ func TestOtherBadStartsAreRefusedInWords(t *testing.T) {
 		{[]string{"--nonsense"}, []string{"--nonsense"}},
 	} {
 		dir := t.TempDir()
-		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory
+		if err := os.Chmod(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		refuses(t, dir, x.words, x.args...)
 	}
 	open := t.TempDir()
-	if err := os.Chmod(open, 0o777); err != nil { //nolint:gosec // that is what is tested
+	if err := os.Chmod(open, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	refuses(t, open, []string{open, "chmod"})
@@ -197,7 +197,7 @@ func smallDisk(t *testing.T) string {
 		t.Skipf("no right to mount a small disk: %v %s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.CommandContext(context.Background(), "umount", "-l", dir).CombinedOutput(); err != nil { //nolint:gosec // the test's own directory
+		if out, err := exec.CommandContext(context.Background(), "umount", "-l", dir).CombinedOutput(); err != nil {
 			t.Errorf("umount: %v %s", err, out)
 		}
 	})
@@ -208,7 +208,7 @@ func smallDisk(t *testing.T) string {
 func fill(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "filler")
-	f, err := os.Create(path) //nolint:gosec // the test's own
+	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func newCreators(c *client.Client) *creators {
 	for i := range 8 {
 		l.done.Go(func() {
 			for j := 0; ctx.Err() == nil; j++ {
-				l.create(fmt.Sprintf("w%d-%d", i, j))
+				l.create(context.WithoutCancel(ctx), fmt.Sprintf("w%d-%d", i, j))
 			}
 		})
 	}
@@ -248,9 +248,9 @@ func newCreators(c *client.Client) *creators {
 }
 
 // create repeats one create until it is accepted; it gives up after a minute.
-func (l *creators) create(key string) {
+func (l *creators) create(ctx context.Context, key string) {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-		_, r, err := l.client.CreateServer(context.Background(), key, 1, 1, "Idempotency-Key", key)
+		_, r, err := l.client.CreateServer(ctx, key, 1, 1, "Idempotency-Key", key)
 		l.mu.Lock()
 		if err == nil {
 			l.accepted[key] = r.Operation()

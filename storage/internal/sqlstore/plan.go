@@ -130,7 +130,7 @@ func (p *plan) add(i int, u *storage.Unit) error {
 	for k := range u.Keys {
 		row := &u.Keys[k]
 		key := hashKey{row.Account, string(row.Hash)}
-		if p.keys.has(key) {
+		if p.holds(key) {
 			return fmt.Errorf("idempotency key: %s", putKey.Refused)
 		}
 		p.keys.put(key, item[storage.Key]{unit: i, value: row})
@@ -143,6 +143,20 @@ func (p *plan) add(i int, u *storage.Unit) error {
 		p.ids.put(key, item[nextID]{unit: i, value: &nextID{key, next}})
 	}
 	return p.addQueued(i, u)
+}
+
+// holds tells whether the batch has the key for a command that was not refused.
+func (p *plan) holds(k hashKey) bool {
+	i, ok := p.keys.at[k]
+	if !ok {
+		return false
+	}
+	i, ok = p.operations.at[operationKey{k.account, p.keys.items[i].value.Operation}]
+	if !ok {
+		return true
+	}
+	state := p.operations.items[i].value.State
+	return state != schemas.OperationRejected && state != schemas.OperationExpired
 }
 
 // addQueued merges the rows that are there only between two units.

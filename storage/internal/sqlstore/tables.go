@@ -127,7 +127,7 @@ func operationWrite(set string) *Write {
 	}
 }
 
-// An expired key is as good as none.
+// An expired key is as good as none, and so is one whose command was refused.
 var putKey = &Write{
 	Table: "idempotency",
 	Columns: []Column{
@@ -139,7 +139,9 @@ var putKey = &Write{
 		{"expires", Int},
 	},
 	Conflict: `ON CONFLICT (account, hash) DO UPDATE SET operation = excluded.operation, digest = excluded.digest,
-		created = excluded.created, expires = excluded.expires WHERE idempotency.expires <= excluded.created`,
+		created = excluded.created, expires = excluded.expires
+		WHERE idempotency.expires <= excluded.created OR EXISTS (SELECT 1 FROM operation AS o
+			WHERE o.account = idempotency.account AND o.id = idempotency.operation AND o.state IN ('rejected', 'expired'))`,
 	Refused: "the idempotency key is in use",
 }
 

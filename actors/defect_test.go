@@ -1,0 +1,193 @@
+package actors_test
+
+import (
+	"encoding/json"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// corrupt makes reads of a server's state answer something else while more() says so.
+func (r *rig) corrupt(id int64, more func() bool, change func(*schemas.Server)) {
+	r.t.Helper()
+	twist := func(rows []storage.Snapshot) []storage.Snapshot {
+		for i := range rows {
+			if rows[i].Ref != schemas.ServerID(id).Ref() || !more() {
+				continue
+			}
+			var s schemas.Server
+			if err := json.Unmarshal(rows[i].State, &s); err != nil {
+				r.t.Error(err)
+			}
+			change(&s)
+			body, err := json.Marshal(&s)
+			if err != nil {
+				r.t.Error(err)
+			}
+			rows[i].State = body
+		}
+		return rows
+	}
+	r.store.set(func(f *faultyStore) {
+		f.onLoad = func(_ []schemas.Ref, next func() ([]storage.Snapshot, error)) ([]storage.Snapshot, error) {
+			rows, err := next()
+			return twist(rows), err
+		}
+		f.onClaim = func(_ schemas.Shard, next func() (storage.Claim, error)) (storage.Claim, error) {
+			c, err := next()
+			c.Snapshots = twist(c.Snapshots)
+			return c, err
+		}
+	})
+}
+
+// times says yes so often.
+func times(n int64) func() bool {
+	var asked atomic.Int64
+	return func() bool { return asked.Add(1) <= n }
+}
+
+func always() bool { return true }
+
+// withoutSource is a state in which a confirm panics: the source of the resize is missing.
+func withoutSource(s *schemas.Server) { s.Status, s.Other = schemas.StatusVerifyResize, nil }
+
+// unload has the actors of a server forgotten, as the next engine does.
+func (r *rig) unload() {
+	r.t.Helper()
+	r.stop()
+	r.start()
+}
+
+func TestADecisionThatPanicsOnceIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	server := r.active()
+	r.unload()
+	r.corrupt(server, times(1), withoutSource)
+	op := r.command(schemas.ServerResizeConfirm, server, schemas.Params{}, "")
+	last := r.command(schemas.ServerReboot, server, schemas.Params{}, "")
+	r.refused(op, schemas.KindForbidden) // the true state has nothing to confirm
+	r.accepted(last)
+	if n := r.engine.Stats().Panics; n != 1 {
+		t.Errorf("%d panics, want 1", n)
+	}
+	r.run(last, schemas.StepRestartSoft)
+	r.audit()
+}
+
+func TestADecisionThatPanicsTwiceEndsInAFault(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	server := r.active()
+	r.unload()
+	r.corrupt(server, always, withoutSource)
+	create := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	op := r.command(schemas.ServerResizeConfirm, server, schemas.Params{}, "")
+	after := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	r.accepted(create)
+	if a := r.answer(op); a.Fault == nil || a.Fault.Kind != schemas.KindInternal || a.Fault.Fault != schemas.FaultCloudServers {
+		t.Errorf("answer = %+v %v", a, a.Fault)
+	}
+	r.accepted(after)
+	r.until(op, schemas.OperationRejected)
+	if n := r.engine.Stats().Panics; n != 2 {
+		t.Errorf("%d panics, want 2", n)
+	}
+	r.store.set(func(f *faultyStore) { f.onLoad, f.onClaim = nil, nil })
+	r.audit()
+}
+
+// crashing is an outcome on which a server panics that prepares a resize without a second half.
+func (r *rig) crashing(s schemas.Step) {
+	r.t.Helper()
+	r.publish(bus.ShardQueue(s.Shard), schemas.TypeOutcome, "crash", &schemas.Outcome{
+		V: 1, Operation: s.Operation, Name: schemas.StepCopy, Attempt: 1, Actor: s.Actor, Account: s.Account,
+	})
+}
+
+func halfAResize(s *schemas.Server) {
+	s.Status, s.Other = schemas.StatusPrepResize, nil
+	if c := s.Cursor; c != nil {
+		c.Plan, c.Step, c.Attempt, c.Deadline = "resize", schemas.StepCopy, 1, time.Now().Add(time.Hour)
+	}
+}
+
+func TestAnActorGivesUpWhatItCannotDecide(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	server := r.active()
+	op := r.command(schemas.ServerReboot, server, schemas.Params{}, "")
+	r.accepted(op)
+	step := r.stepOf(schemas.StepRestartSoft)
+	r.unload()
+	r.corrupt(server, always, halfAResize)
+	r.stop()
+	r.start()
+	r.crashing(step)
+	row := r.until(op, schemas.OperationFailed)
+	if row.Error == nil || row.Error.Message != "internal error" {
+		t.Errorf("error = %+v", row.Error)
+	}
+	r.accepted(r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, ""))
+}
+
+func TestAnActorThatCannotEvenGiveUpStopsNobodyElse(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	server := r.active()
+	op := r.command(schemas.ServerReboot, server, schemas.Params{}, "")
+	r.accepted(op)
+	r.corrupt(server, always, func(s *schemas.Server) { // its deadline is due, and no way leads out of its status
+		s.Status = schemas.StatusSuspended
+		if c := s.Cursor; c != nil {
+			c.Expires = time.Now().Add(-time.Hour)
+		}
+	})
+	r.stop()
+	r.start()
+	r.until(op, schemas.OperationFailed)
+	create := r.accepted(r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, ""))
+	r.refused(r.command(schemas.ServerReboot, server, schemas.Params{}, ""), schemas.KindInternal)
+	panics := r.engine.Stats().Panics
+	if create.Target.ID == server || panics > 5 {
+		t.Errorf("%d panics, want few", panics)
+	}
+	r.store.set(func(f *faultyStore) { f.onLoad, f.onClaim = nil, nil })
+}
+
+func TestAPanicOfTheShardItselfIsNotSilent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.quiet()
+	c := r.bus.consumer(bus.ShardQueue(schemas.ShardOf(testAccount)))
+	c.mu.Lock()
+	c.onAck = func() { panic("no such channel") }
+	c.mu.Unlock()
+	r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	if err := r.fatal(); err == nil {
+		t.Error("Fatal() = nil")
+	}
+	c.mu.Lock()
+	c.onAck = nil
+	c.mu.Unlock()
+}
+
+func TestWhatNoActorCanBeToldIsDropped(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	queue := bus.ShardQueue(schemas.ShardOf(testAccount))
+	for _, kind := range []schemas.ActorKind{"", "planet", schemas.ActorCluster, schemas.ActorAccount} {
+		r.publish(queue, schemas.TypeOutcome, "outcome", &schemas.Outcome{V: 1, Actor: schemas.Ref{Kind: kind, ID: 1}})
+	}
+	r.publish(queue, schemas.TypeStep, "step", &schemas.Step{V: 1, Host: 1})
+	r.publish(queue, "rumour", "rumour", &schemas.Step{V: 1})
+	r.create("")
+	if n := r.engine.Stats().Panics; n != 0 {
+		t.Errorf("%d panics", n)
+	}
+}
