@@ -159,8 +159,11 @@ func (r *rig) hopeless() {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), 100*time.Millisecond)
 	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- r.engine.Stop(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = r.engine.Stop(ctx) // it may say that it could not finish
+	}()
 	select {
 	case <-ended:
 	case <-time.After(patience):

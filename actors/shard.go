@@ -316,15 +316,7 @@ func (s *shard) committed(ctx actor.Context, units []*unit) {
 			continue
 		}
 		s.flights--
-		for _, ref := range u.refs {
-			c := s.children[ref]
-			if c == nil {
-				continue
-			}
-			if c.flights--; c.flights == 0 && c.removed {
-				s.unload(ctx, ref, c)
-			}
-		}
+		s.snapshotsStored(ctx, u.refs)
 		for i := range u.rows.Operations {
 			s.operationStored(u.rows.Operations[i].ID)
 		}
@@ -340,6 +332,19 @@ func (s *shard) committed(ctx actor.Context, units []*unit) {
 	}
 	s.restart(ctx)
 	s.quietNow()
+}
+
+// snapshotsStored lets go of actors whose row is gone for good.
+func (s *shard) snapshotsStored(ctx actor.Context, refs []schemas.Ref) {
+	for _, ref := range refs {
+		c := s.children[ref]
+		if c == nil {
+			continue
+		}
+		if c.flights--; c.flights == 0 && c.removed {
+			s.unload(ctx, ref, c)
+		}
+	}
 }
 
 // operationStored forgets an operation that has ended once its end is a row.

@@ -226,8 +226,7 @@ type reread struct{ failed loaded }
 
 // readFailed repeats a read after a little while: the turn waits, nothing overtakes it and nothing is lost.
 func (s *shard) readFailed(ctx actor.Context, l loaded) {
-	var fenced *storage.FencedError
-	if errors.As(l.err, &fenced) {
+	if _, fenced := errors.AsType[*storage.FencedError](l.err); fenced {
 		s.keepLetter(s.turn.item)
 		s.beginAnew(ctx)
 		return

@@ -150,7 +150,7 @@ func (s *shard) use(u *unit, kind schemas.ActorKind) {
 func (s *shard) openOperation(t *turn, op schemas.Operation) {
 	op.Updated = t.now
 	if op.State.Terminal() {
-		op.Ended = ended(t.now)
+		op.Ended = new(t.now)
 	}
 	o := &openOperation{row: storage.OperationRow{Operation: op, Shard: s.id}}
 	s.ops[op.ID] = o
@@ -171,16 +171,13 @@ func (s *shard) progress(t *turn, p core.Progress) {
 		op.Deadline = &p.Deadline
 	}
 	if p.State.Terminal() {
-		op.Ended = ended(t.now)
+		op.Ended = new(t.now)
 		if p.State.Accepted() {
 			t.unit.ended++
 		}
 	}
 	s.saveOperation(t, o)
 }
-
-// ended keeps a time and nothing else of its turn.
-func ended(at time.Time) *time.Time { return &at }
 
 // saveOperation puts the operation's row into the unit, once.
 func (s *shard) saveOperation(t *turn, o *openOperation) {
