@@ -90,6 +90,8 @@ func (r *rig) account(id schemas.AccountID) {
 // now is the engine's clock.
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }
 
+func (r *rig) log() *slog.Logger { return slog.New(slog.NewTextHandler(r.t.Output(), nil)) }
+
 // boot makes a new bus and a new engine on the same store, as a new process would.
 func (r *rig) boot() {
 	r.t.Helper()
@@ -110,7 +112,7 @@ func (r *rig) boot() {
 		r.t.Fatal(err)
 	}
 	r.engine, err = actors.New(actors.Config{
-		Bus: r.bus, Store: r.store, Node: uuid.NewString(), Now: r.now, Log: slog.New(slog.NewTextHandler(r.t.Output(), nil)), Rules: r.rules,
+		Bus: r.bus, Store: r.store, Node: uuid.NewString(), Now: r.now, Log: r.log(), Rules: r.rules,
 	})
 	if err != nil {
 		r.t.Fatal(err)
