@@ -36,7 +36,8 @@ var sessionSettings = map[string]string{
 	"tcp_keepalives_interval":             seconds(keepAlivePeriod),
 	"tcp_keepalives_count":                strconv.Itoa(keepAliveCount),
 	"TimeZone":                            "UTC",
-	"jit":                                 "off", // no statement here is worth a compilation
+	"jit":                                 "off",                // no statement here is worth a compilation
+	"plan_cache_mode":                     "force_generic_plan", // one plan fits all parameters of a statement
 }
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -21,33 +21,37 @@ type dialect struct{}
 var _ sqlstore.Dialect = dialect{}
 
 // Statement is the text for any number of rows.
-func (dialect) Statement(w *sqlstore.Write) string {
+func (d dialect) Statement(w *sqlstore.Write) string { return d.statement(w, 1) }
+
+// statement has the parameters from the number first on.
+func (dialect) statement(w *sqlstore.Write, first int) string {
+	rows := unnest(w.Columns, first)
 	switch w.Action {
 	case sqlstore.Delete:
-		return "DELETE FROM " + w.Table + " USING " + unnest(w.Columns) + " WHERE " + equals(w.Table, w.Columns)
+		return "DELETE FROM " + w.Table + " USING " + rows + " WHERE " + equals(w.Table, w.Columns)
 	case sqlstore.Add:
 		key, sums := w.Columns[:1], make([]string, len(w.Columns)-1)
 		for i, c := range w.Columns[1:] {
 			sums[i] = fmt.Sprintf("%s = %s.%[1]s + new.%[1]s", c.Name, w.Table)
 		}
-		return "UPDATE " + w.Table + " SET " + strings.Join(sums, ", ") + " FROM " + unnest(w.Columns) + " WHERE " + equals(w.Table, key)
+		return "UPDATE " + w.Table + " SET " + strings.Join(sums, ", ") + " FROM " + rows + " WHERE " + equals(w.Table, key)
 	default:
-		return "INSERT INTO " + w.Table + " (" + names(w.Columns) + ") SELECT " + names(w.Columns) + " FROM " + unnest(w.Columns) + " " + w.Conflict
+		return "INSERT INTO " + w.Table + " (" + names(w.Columns) + ") SELECT " + names(w.Columns) + " FROM " + rows + " " + w.Conflict
 	}
 }
 
 // Query is the text for any number of keys.
 func (dialect) Query(l *sqlstore.Lookup) string {
-	return "SELECT " + l.Columns + " FROM " + l.Table + " JOIN " + unnest(l.Key) + " USING (" + names(l.Key) + ")"
+	return "SELECT " + l.Columns + " FROM " + l.Table + " JOIN " + unnest(l.Key, 1) + " USING (" + names(l.Key) + ")"
 }
 
 var arrayTypes = map[sqlstore.Type]string{sqlstore.Int: "BIGINT[]", sqlstore.Text: "TEXT[]", sqlstore.Bytes: "BYTEA[]"}
 
 // unnest is the rows of the parameters, in their order, as the table new.
-func unnest(columns []sqlstore.Column) string {
+func unnest(columns []sqlstore.Column, first int) string {
 	marks := make([]string, len(columns))
 	for i, c := range columns {
-		marks[i] = fmt.Sprintf("$%d::%s", i+1, arrayTypes[c.Type])
+		marks[i] = fmt.Sprintf("$%d::%s", first+i, arrayTypes[c.Type])
 	}
 	return "unnest(" + strings.Join(marks, ", ") + ") AS new (" + names(columns) + ")"
 }
@@ -120,6 +124,15 @@ const lockClass = 0x4f7a
 // Lock takes advisory locks in the order of the shards. What waits here sees in its next statement, not
 // before, what was committed meanwhile.
 func (dialect) Lock(ctx context.Context, tx *sqlx.Tx, shards []schemas.Shard, exclusive bool) error {
+	if len(shards) == 0 {
+		return nil
+	}
+	// Without parameters it is one round trip.
+	_, err := tx.ExecContext(ctx, lock(shards, exclusive))
+	return err
+}
+
+func lock(shards []schemas.Shard, exclusive bool) string {
 	function := "pg_advisory_xact_lock_shared"
 	if exclusive {
 		function = "pg_advisory_xact_lock"
@@ -128,12 +141,7 @@ func (dialect) Lock(ctx context.Context, tx *sqlx.Tx, shards []schemas.Shard, ex
 	for i, shard := range shards {
 		calls[i] = fmt.Sprintf("%s(%d, %d)", function, lockClass, int(shard))
 	}
-	if len(calls) == 0 {
-		return nil
-	}
-	// Without parameters it is one round trip.
-	_, err := tx.ExecContext(ctx, "SELECT "+strings.Join(calls, ", "))
-	return err
+	return "SELECT " + strings.Join(calls, ", ")
 }
 
 // Snapshot is a transaction whose first statement decides what all of it see.

@@ -59,12 +59,19 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 
 // commit is one try; rows are written one by one when it must be known which one is at fault.
 func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes []change, oneByOne bool) error {
+	var joined *joinedPuts
+	if !oneByOne {
+		var err error
+		if joined, err = s.join(ctx, changes); err != nil {
+			return err
+		}
+	}
 	defer s.keepOrder()()
 	tx, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.writeBatch(ctx, tx, b, p, changes, oneByOne); err != nil {
+	if err := s.writeBatch(ctx, tx, b, p, changes, joined, oneByOne); err != nil {
 		_ = tx.Rollback() // the first error counts; the database may have rolled back by itself
 		if errors.Is(err, errOverCapacity) {
 			return s.blameOverCapacity(ctx, b, p, err)
@@ -82,23 +89,45 @@ func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes [
 	return nil
 }
 
-func (s *Store) writeBatch(ctx context.Context, tx *sqlx.Tx, b *storage.Batch, p *plan, changes []change, oneByOne bool) error {
-	if err := s.advance(ctx, tx, b); err != nil {
-		return err
-	}
-	if err := s.fence(ctx, tx, b); err != nil {
+func (s *Store) writeBatch(
+	ctx context.Context, tx *sqlx.Tx, b *storage.Batch, p *plan, changes []change, joined *joinedPuts, oneByOne bool,
+) error {
+	if err := s.enter(ctx, tx, b); err != nil {
 		return err
 	}
 	loads, err := s.hostLoads(ctx, tx, p)
 	if err != nil {
 		return err
 	}
-	for i := range changes {
-		if err := s.put(ctx, tx, &changes[i], oneByOne); err != nil {
-			return err
-		}
+	if joined != nil {
+		err = s.putAll(ctx, tx, joined)
+	} else {
+		err = s.putEach(ctx, tx, changes, oneByOne)
+	}
+	if err != nil {
+		return err
 	}
 	return s.addLoads(ctx, tx, loads)
+}
+
+// enter moves the committer and refuses the batch when a shard was claimed since.
+func (s *Store) enter(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
+	j, ok := s.dialect.(Joiner)
+	if !ok {
+		if err := s.advance(ctx, tx, b); err != nil {
+			return err
+		}
+		return s.fence(ctx, tx, b)
+	}
+	c := Committer{ID: b.Committer, Number: b.Number, Now: micros(s.now())}
+	epochs, moved, err := j.Begin(ctx, tx, c, shardsOf(b))
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if !moved {
+		return s.whyNotMoved(ctx, tx, b)
+	}
+	return compareEpochs(b, epochs)
 }
 
 // advance moves the committer from the number before the batch's to the batch's. It comes first: its row
@@ -115,8 +144,13 @@ func (s *Store) advance(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) erro
 	if moved, err := result.RowsAffected(); err != nil || moved == 1 {
 		return err
 	}
+	return s.whyNotMoved(ctx, tx, b)
+}
+
+// whyNotMoved tells a batch that had been committed from a store that went back.
+func (s *Store) whyNotMoved(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
 	var n int64
-	err = s.prepared(ctx, tx, selectCommitter).GetContext(ctx, &n, b.Committer)
+	err := s.prepared(ctx, tx, selectCommitter).GetContext(ctx, &n, b.Committer)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -126,22 +160,31 @@ func (s *Store) advance(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) erro
 	return storage.ErrWentBack
 }
 
-// fence refuses the batch when a shard was claimed since. It is two statements: in one, the comparison
-// could use a state from before the wait for the lock.
-func (s *Store) fence(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
+// shardsOf lists the shards of a batch, ascending.
+func shardsOf(b *storage.Batch) []schemas.Shard {
 	var shards []schemas.Shard
 	for i := range b.Units {
 		shards = append(shards, b.Units[i].Shard)
 	}
 	slices.Sort(shards)
-	shards = slices.Compact(shards)
-	if err := s.dialect.Lock(ctx, tx, shards, false); err != nil {
+	return slices.Compact(shards)
+}
+
+// fence refuses the batch when a shard was claimed since. It is two statements: in one, the comparison
+// could use a state from before the wait for the lock.
+func (s *Store) fence(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
+	if err := s.dialect.Lock(ctx, tx, shardsOf(b), false); err != nil {
 		return err
 	}
 	epochs, err := s.epochs(ctx, tx)
 	if err != nil {
 		return err
 	}
+	return compareEpochs(b, epochs)
+}
+
+// compareEpochs names the shards whose epoch is not the one that their units were decided in.
+func compareEpochs(b *storage.Batch, epochs map[schemas.Shard]schemas.Epoch) error {
 	var fenced []schemas.Shard
 	for i := range b.Units {
 		u := &b.Units[i]
@@ -172,38 +215,6 @@ func (s *Store) epochs(ctx context.Context, tx *sqlx.Tx) (map[schemas.Shard]sche
 		epochs[shard] = epoch
 	}
 	return epochs, rows.Err()
-}
-
-// put writes a change; data that cannot be stored is the fault of the unit that wanted it.
-func (s *Store) put(ctx context.Context, tx *sqlx.Tx, c *change, oneByOne bool) error {
-	if len(c.rows) == 0 {
-		return nil
-	}
-	atOnce := len(c.rows)
-	if oneByOne {
-		atOnce = 1
-	}
-	stmt := s.preparedPut(ctx, tx, c.write)
-	for rows := range slices.Chunk(c.rows, atOnce) {
-		err := s.dialect.Put(ctx, stmt.Stmt, c.write, rows)
-		if bad, ok := errors.AsType[*RowError](err); ok && bad.Row >= 0 {
-			return &storage.BadUnitError{Unit: rows[bad.Row].Unit, Err: fmt.Errorf("write %s: %w", c.write.Table, bad.Err)}
-		}
-		if err != nil {
-			return fmt.Errorf("write %s: %w", c.write.Table, err)
-		}
-	}
-	return nil
-}
-
-// prepared is one of commitStatements inside tx.
-func (s *Store) prepared(ctx context.Context, tx *sqlx.Tx, text string) statement {
-	return statement{tx.StmtxContext(ctx, s.writes[text].Stmt)}
-}
-
-// preparedPut is the statement of a Write inside tx.
-func (s *Store) preparedPut(ctx context.Context, tx *sqlx.Tx, w *Write) statement {
-	return statement{tx.StmtxContext(ctx, s.puts[w].Stmt)}
 }
 
 // size is about how many bytes changes write.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type Store struct {
 	cache       *objectCache
 	writes      map[string]statement // prepared on write, by text; not changed after New
 	puts        map[*Write]statement // the same, by what they write
+	joins       statements           // of Writes, prepared on write
 	reads       statements
 	gate        gate
 	// order is held, when there is a cache, from the begin of a transaction that changes snapshots until the cache has them.
@@ -57,6 +59,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{
 		write: c.Write, read: c.Read, readOnly: c.ReadOnly, dialect: c.Dialect, now: c.Now, wrote: c.Wrote,
 		cache: newObjectCache(c.CachedObjects), writes: map[string]statement{}, puts: map[*Write]statement{},
+		joins: statements{db: c.Write, byText: map[string]statement{}},
 		reads: statements{db: c.Read, byText: map[string]statement{}},
 	}
 	if err := s.prepareWrites(ctx); err != nil {
@@ -201,23 +204,29 @@ type statements struct {
 }
 
 func (c *statements) get(ctx context.Context, text string) (statement, error) {
+	stmt, _, err := c.getUpTo(ctx, math.MaxInt, text)
+	return stmt, err
+}
+
+// getUpTo prepares no more than limit texts; ok tells whether text is one of them.
+func (c *statements) getUpTo(ctx context.Context, limit int, text string) (stmt statement, ok bool, err error) {
 	c.mu.RLock()
-	stmt, ok := c.byText[text]
+	stmt, ok = c.byText[text]
+	full := len(c.byText) >= limit
 	c.mu.RUnlock()
-	if ok {
-		return stmt, nil
+	if ok || full {
+		return stmt, ok, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stmt, ok = c.byText[text]; ok {
-		return stmt, nil
+		return stmt, true, nil
 	}
-	stmt, err := prepare(ctx, c.db, text)
-	if err != nil {
-		return stmt, err
+	if stmt, err = prepare(ctx, c.db, text); err != nil {
+		return stmt, false, err
 	}
 	c.byText[text] = stmt
-	return stmt, nil
+	return stmt, true, nil
 }
 
 // gate lets calls in until it is closed, and closes when those inside have left.
