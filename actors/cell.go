@@ -39,7 +39,7 @@ type cell[S any] struct {
 	epoch   schemas.Epoch
 	version int64
 	state   S
-	kind    kind[S]
+	kind    *kind[S]
 	rules   *core.Rules
 }
 

@@ -164,6 +164,9 @@ func TestABadUnitHarmsOneOperation(t *testing.T) {
 	if n := r.servers(); n != 2 {
 		t.Errorf("%d servers, want 2", n)
 	}
+	if s := r.engine.Stats(); s.Accepted != 4 || s.Refused != 1 { // the first one is the server's create
+		t.Errorf("%d accepted, %d refused, want 4 and 1", s.Accepted, s.Refused)
+	}
 	r.audit()
 }
 

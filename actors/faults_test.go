@@ -112,16 +112,20 @@ func (f *faultyBus) Consume(ctx context.Context, a bus.Address, prefetch int) (b
 }
 
 func (f *faultyBus) Publish(ctx context.Context, to bus.Address, m bus.Message, confirmed func(error)) error {
-	f.mu.Lock()
-	on := f.onPublish
-	f.mu.Unlock()
-	if on != nil {
-		if err := on(to, m); err != nil {
-			confirmed(err)
-			return nil
-		}
+	if err := f.refusal(to, m); err != nil {
+		confirmed(err)
+		return nil
 	}
 	return f.Bus.Publish(ctx, to, m, confirmed)
+}
+
+func (f *faultyBus) refusal(to bus.Address, m bus.Message) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.onPublish == nil {
+		return nil
+	}
+	return f.onPublish(to, m)
 }
 
 // consumer is the present consumer of a queue.

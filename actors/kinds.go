@@ -31,7 +31,7 @@ func newCell(ref schemas.Ref, s *shard, row *storage.Snapshot, cluster *storage.
 }
 
 // cellFrom reads the stored state. A newer format than this binary knows is an error: the shard is released.
-func cellFrom[S any](ref schemas.Ref, s *shard, row *storage.Snapshot, k kind[S]) (*cell[S], error) {
+func cellFrom[S any](ref schemas.Ref, s *shard, row *storage.Snapshot, k *kind[S]) (*cell[S], error) {
 	c := &cell[S]{ref: ref, shard: s.id, epoch: s.epoch, kind: k, rules: &s.engine.cfg.Rules}
 	if row == nil {
 		return c, nil
@@ -48,7 +48,7 @@ func cellFrom[S any](ref schemas.Ref, s *shard, row *storage.Snapshot, k kind[S]
 
 // clusterCell keeps the cluster's index beside its state.
 func clusterCell(ref schemas.Ref, s *shard, row *storage.Snapshot, rows *storage.ClusterRows) (actor.Actor, error) {
-	c, err := cellFrom(ref, s, row, kind[schemas.Cluster]{})
+	c, err := cellFrom[schemas.Cluster](ref, s, row, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func clusterCell(ref schemas.Ref, s *shard, row *storage.Snapshot, rows *storage
 		hosts = append(hosts, h)
 	}
 	index := core.NewIndex(c.state, hosts, rows.Reservations, rows.Addresses)
-	c.kind = kind[schemas.Cluster]{
+	c.kind = &kind[schemas.Cluster]{
 		decide: func(s schemas.Cluster, m any, in core.Input) (schemas.Cluster, core.Effects, error) {
 			return core.DecideCluster(s, index, m, in)
 		},
@@ -75,7 +75,7 @@ func clusterCell(ref schemas.Ref, s *shard, row *storage.Snapshot, rows *storage
 	return c, nil
 }
 
-var accountKind = kind[schemas.Account]{
+var accountKind = &kind[schemas.Account]{
 	decide: core.DecideAccount,
 	columns: func(s *schemas.Account, _ *core.Rules) columns {
 		return columns{account: s.ID, name: s.Name}
@@ -83,7 +83,7 @@ var accountKind = kind[schemas.Account]{
 	wakeAt: func(*schemas.Account, *core.Rules) time.Time { return time.Time{} },
 }
 
-var serverKind = kind[schemas.Server]{
+var serverKind = &kind[schemas.Server]{
 	decide: core.DecideServer,
 	columns: func(s *schemas.Server, r *core.Rules) columns {
 		return columns{
@@ -93,7 +93,7 @@ var serverKind = kind[schemas.Server]{
 	wakeAt: func(s *schemas.Server, _ *core.Rules) time.Time { return core.ServerWakeAt(s) },
 }
 
-var imageKind = kind[schemas.Image]{
+var imageKind = &kind[schemas.Image]{
 	decide: core.DecideImage,
 	columns: func(s *schemas.Image, _ *core.Rules) columns {
 		return columns{
@@ -104,7 +104,7 @@ var imageKind = kind[schemas.Image]{
 	wakeAt: func(s *schemas.Image, _ *core.Rules) time.Time { return core.ImageWakeAt(s) },
 }
 
-var hostKind = kind[schemas.Host]{
+var hostKind = &kind[schemas.Host]{
 	decide: core.DecideHost,
 	columns: func(s *schemas.Host, _ *core.Rules) columns {
 		return columns{name: s.Name, status: string(s.State), parent: int64(s.Cluster), created: s.Updated, updated: s.Updated}

@@ -69,7 +69,6 @@ type shard struct {
 
 // child is a loaded actor.
 type child struct {
-	ref     schemas.Ref
 	pid     *actor.PID
 	stored  bool // it has a row, committed or on its way
 	removed bool // its row goes away; kept until that is committed, or a stale row would be loaded
@@ -81,7 +80,7 @@ type child struct {
 // openOperation is an operation under way, and who waits for its admission.
 type openOperation struct {
 	row     storage.OperationRow
-	payload []byte // sealed; nil after a claim: it is then read when a step needs it
+	payload []byte // sealed; nil once a step took it and after a claim: it is then read when a step needs it
 	waiters []waiter
 	flights int // units with its row that are not committed
 }
@@ -297,7 +296,7 @@ func (s *shard) spawn(ctx actor.Context, ref schemas.Ref, row *storage.Snapshot,
 		return err
 	}
 	s.cell = cell
-	s.children[ref] = &child{ref: ref, pid: ctx.Spawn(s.props), stored: row != nil, used: s.engine.cfg.Now()}
+	s.children[ref] = &child{pid: ctx.Spawn(s.props), stored: row != nil, used: s.engine.cfg.Now()}
 	s.cell = nil
 	s.engine.stats.loaded.Add(1)
 	return nil

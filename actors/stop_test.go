@@ -95,16 +95,16 @@ func TestStopLeavesNoGoroutine(t *testing.T) {
 	r := newRig(t)
 	r.stop()
 	label := "engine of " + t.Name() // goroutines inherit it; other tests run beside this one
-	pprof.Do(t.Context(), pprof.Labels(label, ""), func(context.Context) {
-		r.start()
-		for range 3 {
-			r.create("")
-		}
-		if goroutines(t, label) == 0 {
-			t.Error("no goroutine bears the label")
-		}
-		r.stop()
-	})
+	pprof.SetGoroutineLabels(pprof.WithLabels(t.Context(), pprof.Labels(label, "")))
+	r.start()
+	for range 3 {
+		r.create("")
+	}
+	r.stop()
+	if goroutines(t, label) == 0 {
+		t.Error("no goroutine bears the label")
+	}
+	pprof.SetGoroutineLabels(t.Context()) // the test's own
 	r.eventually("they all end", func() bool { return goroutines(t, label) == 0 })
 }
 

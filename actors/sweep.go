@@ -16,11 +16,11 @@ const resendAfter = 5 * time.Second
 // overdueAfter is how long a timer may be due before it counts as stuck. Source: PROMISES, I4.
 const overdueAfter = 10 * time.Second
 
-// settleChild sets an actor's timer at the end of a turn and lets go of one that has no row.
-func (s *shard) settleChild(ctx actor.Context, t *turn, c *child) {
-	ref := c.ref
-	if s.children[ref] != c {
-		return // settled before: it decided twice in the turn
+// settleChild sets an actor's timer at the end of a turn and lets go of one that has no row. It is harmless the second time.
+func (s *shard) settleChild(ctx actor.Context, t *turn, ref schemas.Ref) {
+	c := s.children[ref]
+	if c == nil {
+		return // it had no row
 	}
 	if !c.stored {
 		s.timers.set(ref, time.Time{})
@@ -61,7 +61,7 @@ func (s *shard) tick(ctx actor.Context) {
 		s.wakeDue(ctx)
 	}
 	for ref, c := range s.children {
-		if s.idle(c, now) {
+		if s.idle(ref, c, now) {
 			s.unload(ctx, ref, c)
 		}
 	}
@@ -71,14 +71,14 @@ func (s *shard) tick(ctx actor.Context) {
 }
 
 // idle tells whether an actor can be unloaded. Hosts know in memory only when they were seen, clusters are big.
-func (s *shard) idle(c *child, now time.Time) bool {
+func (s *shard) idle(ref schemas.Ref, c *child, now time.Time) bool {
 	switch {
-	case c.ref.Kind == schemas.ActorCluster, c.ref.Kind == schemas.ActorHost:
+	case ref.Kind == schemas.ActorCluster, ref.Kind == schemas.ActorHost:
 		return false
 	case c.flights > 0, now.Sub(c.used) <= idleAfter:
 		return false
 	default:
-		return s.turn == nil || !slices.Contains(s.turn.took, c)
+		return s.turn == nil || !slices.Contains(s.turn.took, ref)
 	}
 }
 

@@ -34,7 +34,7 @@ type turn struct {
 	work  []core.Told // still to be decided
 	unit  *unit
 	asked schemas.Ref
-	took  []*child // actors that took part
+	took  []schemas.Ref // actors that took part
 }
 
 // start begins a turn; for a command after a read when the store must be asked what it knows.
@@ -138,7 +138,7 @@ func (s *shard) proceed(ctx actor.Context) {
 	}
 	t.work = t.work[1:]
 	t.asked = told.To
-	t.took = append(t.took, c)
+	t.took = append(t.took, told.To)
 	c.used = t.now
 	in := core.Input{Now: t.now, Rules: &s.engine.cfg.Rules}
 	if core.MayOpen(told.Message) {

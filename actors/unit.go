@@ -113,11 +113,11 @@ func (u *unit) addSnapshot(d *decided) {
 	u.rows.Snapshots = append(u.rows.Snapshots, *d.snapshot)
 }
 
-// addSteps gives steps the sealed payload that is at hand; the teller reads it for the others.
+// addSteps gives steps the sealed payload that is at hand, once; the teller reads it for the others.
 func (s *shard) addSteps(u *unit, steps []schemas.Step) {
 	for _, step := range steps {
 		if o := s.ops[step.Operation]; o != nil && step.Params.WantsPayload {
-			step.Params.Payload = o.payload
+			step.Params.Payload, o.payload = o.payload, nil
 		}
 		u.steps = append(u.steps, step)
 	}
@@ -261,8 +261,8 @@ func (s *shard) keep(ctx actor.Context, t *turn) {
 			s.engine.stats.outbox.Add(-1)
 		}
 	}
-	for _, c := range t.took {
-		s.settleChild(ctx, t, c)
+	for _, ref := range t.took {
+		s.settleChild(ctx, t, ref)
 	}
 	for _, ref := range u.refs {
 		if c := s.children[ref]; c != nil {
