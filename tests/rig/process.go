@@ -23,7 +23,7 @@ func newDir(prefix string) (string, error) {
 
 // dead tells whether a process has ended, reaped or not.
 func dead(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) //nolint:gosec // a number
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return true
 	}
@@ -33,7 +33,7 @@ func dead(pid int) bool {
 }
 
 func childrenOf(pid int) []int {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid)) //nolint:gosec // without it there are none
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid)) // without it there are none
 	var list []int
 	for field := range strings.FieldsSeq(string(text)) {
 		if child, err := strconv.Atoi(field); err == nil {
