@@ -62,7 +62,7 @@ func NewPostgres(ctx context.Context) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "ozone-postgres-")
+	dir, err := newDir("ozone-postgres-")
 	if err != nil {
 		return nil, err
 	}
@@ -239,17 +239,16 @@ func (p *Postgres) Kill9() {
 	if p.server == nil {
 		return
 	}
-	// Each backend is a session of its own, so no signal to a group reaches all.
-	path := fmt.Sprintf("/proc/%d/task/%[1]d/children", p.server.pid())
-	text, _ := os.ReadFile(path)    //nolint:gosec // without it the backends end by themselves, a little later
-	_ = p.server.cmd.Process.Kill() // it may have ended already
-	for pid := range strings.FieldsSeq(string(text)) {
-		if n, err := strconv.Atoi(pid); err == nil {
-			_ = syscall.Kill(n, syscall.SIGKILL) // it may have ended already
-		}
+	// Each backend is a session of its own, so no signal to a group reaches all. A stopped server starts no more of them.
+	_ = p.server.cmd.Process.Signal(syscall.SIGSTOP) // it may have ended already
+	backends := childrenOf(p.server.pid())
+	_ = p.server.cmd.Process.Kill() // the same
+	for _, pid := range backends {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // the same
 	}
 	<-p.server.done
 	p.server = nil
+	waitDead(backends) // until then they hold the memory that the next server wants
 }
 
 // Close stops the server and removes everything. It may be called twice.
