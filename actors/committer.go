@@ -119,10 +119,11 @@ func (c *committer) take() []*unit {
 	return batch
 }
 
-// commit writes a batch, repeating the same data until the store has said yes; false when ctx has ended.
+// commit writes a batch, repeating the same data until the store has said yes; false when ctx has ended. It is
+// written also when no unit is left of it: an attempt with its number may have come through.
 func (c *committer) commit(ctx context.Context, batch []*unit) bool {
 	c.number++
-	for pause := 10 * time.Millisecond; len(batch) > 0; {
+	for pause := 10 * time.Millisecond; ; {
 		began := time.Now() //nolint:forbidigo // a duration for the statistics, not the cloud's time
 		err := c.engine.cfg.Store.Commit(ctx, c.batch(batch))
 		if err == nil {
@@ -150,8 +151,6 @@ func (c *committer) commit(ctx context.Context, batch []*unit) bool {
 			pause = min(2*pause, time.Second)
 		}
 	}
-	c.number-- // nothing of it was left to write
-	return true
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

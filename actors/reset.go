@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -20,6 +21,9 @@ const (
 	// defectsDropped: it is dropped.
 	defectsDropped = 3
 )
+
+// forgiveAfter bounds how often a shard begins anew because of one message: a few times in this while.
+const forgiveAfter = time.Minute
 
 // reset says that units of this shard were given up, and what to blame for it: nothing when another shard's was the cause.
 type reset struct {
@@ -49,11 +53,22 @@ func (s *shard) blame(i item, least int) {
 	if i.arrived != nil {
 		i.arrived.defects = n
 	} else {
+		if len(s.defects) == 0 {
+			s.blamedAt = s.engine.cfg.Now()
+		}
 		s.defects[i.key()] = n
 	}
 	_, poison := i.message.(core.Poison)
 	if _, ended := s.sick[i.to]; !ended && (poison || i.timed() && n > defectsDropped) {
 		s.sick[i.to] = false
+	}
+}
+
+// forgive has what nobody could deal with tried again after a while: its cause may have been mended, and whoever
+// waits for an answer asks for ever.
+func (s *shard) forgive(now time.Time) {
+	if len(s.defects) > 0 && now.Sub(s.blamedAt) > forgiveAfter {
+		clear(s.defects)
 	}
 }
 

@@ -63,6 +63,7 @@ type shard struct {
 	restarting bool                 // begins anew once its units are committed
 	letters    []item               // to be dispatched again then
 	defects    map[string]int       // of messages that did not come over the bus, by their key; see defectsRefused
+	blamedAt   time.Time            // when the first of defects was counted
 	sick       map[schemas.Ref]bool // actors that cannot decide anything; true: their operations are ended
 	gone       bool                 // it cannot run any more
 }

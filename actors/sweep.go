@@ -57,6 +57,7 @@ func (s *shard) tick(ctx actor.Context) {
 	now := s.engine.cfg.Now()
 	s.resend(now, resendAfter)
 	s.forgetSeen(now)
+	s.forgive(now)
 	if s.timers.late(now) { // the clock was set, or the machine slept
 		s.wakeDue(ctx)
 	}
