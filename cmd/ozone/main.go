@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -104,7 +105,7 @@ type serveCmd struct {
 
 // Run serves until a signal comes.
 func (s *serveCmd) Run(ctx context.Context, e *env) error {
-	tuneMemory()
+	tune()
 	cfg := s.Config
 	cfg.Log, cfg.Out = e.log, e.out
 	node, err := ozone.New(cfg)
@@ -114,15 +115,21 @@ func (s *serveCmd) Run(ctx context.Context, e *env) error {
 	return node.Run(ctx)
 }
 
-// How a node trades memory for CPU: the heap may grow to five times what is live before it is collected, as long as
-// all of it stays below the limit. Source: docs/promises.md: a node under overload stays below 512 MiB.
+// How a node uses its machine. The heap may grow to five times what is live before it is collected, as long as all of
+// it stays below the limit; source: docs/promises.md, a node under overload stays below 512 MiB. Threads that wait for
+// the disk hold a processor of the scheduler for a while, so there are more of these than cores; measured on two cores:
+// 4 instead of 2 carry 30 % more creates, in commits of 105 units instead of 22.
 const (
-	gcPercent   = 400
-	memoryLimit = 400 << 20 // bytes; soft: above it the collector works harder
+	gcPercent        = 400
+	memoryLimit      = 400 << 20 // bytes; soft: above it the collector works harder
+	processorsPerCPU = 2
 )
 
-// tuneMemory sets the collector unless the environment does.
-func tuneMemory() {
+// tune sets the runtime unless the environment does.
+func tune() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(processorsPerCPU * runtime.NumCPU())
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
