@@ -1,8 +1,9 @@
 // Package actors runs the durable actors: every server, image, account, host and cluster is one, and a
 // shard of them is the unit of ownership, order, commit and failure.
 //
-// A command's way: shard.go takes it from the bus, turn.go passes it through its actors, cell.go asks the
-// pure functions of package core, committer.go makes the result durable, teller.go tells everybody.
+// A command's way: deliveries.go takes it from the bus, known.go finds out whether it repeats another, turn.go passes
+// it through its actors, cell.go asks the pure functions of package core, committer.go makes the result durable,
+// teller.go tells everybody. shard.go is who owns all this, reset.go what becomes of what goes wrong.
 package actors
 
 import (

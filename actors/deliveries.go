@@ -56,17 +56,19 @@ func decode(d *bus.Delivery) (schemas.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, kinds := m.To(), schemas.ActorKinds()
-	switch m.(type) {
-	case *schemas.Step:
-		return nil, errors.New("a step is for a host's agent")
-	case *schemas.Outcome:
-		kinds = []schemas.ActorKind{schemas.ActorServer, schemas.ActorImage}
-	}
-	if !slices.Contains(kinds, to.Kind) {
+	switch to := m.To(); to.Kind {
+	case schemas.ActorServer, schemas.ActorImage, schemas.ActorAccount:
+		return m, nil
+	case schemas.ActorHost, schemas.ActorCluster:
+		switch m.(type) {
+		case *schemas.Step, *schemas.Outcome: // the one is for the host's agent, the other for who sent its step
+			return nil, fmt.Errorf("it is for %s", to)
+		default:
+			return m, nil
+		}
+	default:
 		return nil, fmt.Errorf("it is for %s", to)
 	}
-	return m, nil
 }
 
 // arrived queues a delivery. One that cannot be read is logged and acknowledged: it would poison every owner.
