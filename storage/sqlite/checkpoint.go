@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -12,6 +13,9 @@ import (
 const (
 	// checkpointBytes is about how much is committed between two checkpoints. Commits go on meanwhile.
 	checkpointBytes = 8 << 20
+	// commitBytes counts for each commit beside its rows: also the smallest one writes whole pages of every table and
+	// index that it touches, about 20.
+	commitBytes = 16 << 10
 	// maxLogPages is above how many pages of log, 64 MiB, commits wait until the rest of it is copied, so that it begins anew.
 	maxLogPages = 64 << 20 / pageSize
 )
@@ -39,7 +43,7 @@ func newCheckpointer(ctx context.Context, side, write *sqlx.DB, log *slog.Logger
 
 // wrote counts what a commit has written.
 func (c *checkpointer) wrote(bytes int) {
-	if c.bytes.Add(int64(bytes)) < checkpointBytes {
+	if c.bytes.Add(int64(bytes)+commitBytes) < checkpointBytes {
 		return
 	}
 	c.bytes.Store(0)
@@ -77,6 +81,21 @@ func (c *checkpointer) run(ctx context.Context) {
 			c.log.Warn("checkpoint failed; the write-ahead log grows until one succeeds", "error", err)
 		}
 	}
+}
+
+// clearLog copies the log that an ended process has left, when it is long, and cuts it off. Without this a process that is
+// always killed early would never copy any of it, and each start would read more.
+func clearLog(ctx context.Context, write *sqlx.DB, path string) error {
+	info, err := os.Stat(path + "-wal")
+	if err != nil || info.Size() < checkpointBytes {
+		return nil //nolint:nilerr // there is none yet
+	}
+	var row struct {
+		Busy   int `db:"busy"` // somebody reads: the rest is copied later
+		Log    int `db:"log"`
+		Copied int `db:"checkpointed"`
+	}
+	return write.GetContext(ctx, &row, `PRAGMA wal_checkpoint(TRUNCATE)`)
 }
 
 // checkpoint copies what no reader needs to stay. It returns how many pages the log has, or 0 when all are copied:

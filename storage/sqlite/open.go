@@ -92,6 +92,9 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s := &Store{}
 	wrote := func(int) {}
 	if !cfg.ReadOnly {
+		if err := clearLog(ctx, write, cfg.Path); err != nil {
+			return nil, err
+		}
 		side, err := connect(ctx, cfg.Path, 1, readerCache, false)
 		if err != nil {
 			return nil, err

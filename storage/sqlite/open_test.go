@@ -209,3 +209,46 @@ func TestACallerThatGivesUpStopsNobodyElse(t *testing.T) {
 		t.Errorf("Close() = %v", err)
 	}
 }
+
+// TestAStartClearsTheLogOfAKilledProcess opens what a process leaves that was killed before its log was ever copied.
+func TestAStartClearsTheLogOfAKilledProcess(t *testing.T) {
+	t.Parallel()
+	from, to := filepath.Join(t.TempDir(), "ozone.db"), filepath.Join(t.TempDir(), "ozone.db")
+	s := open(t, from)
+	c, err := s.Claim(t.Context(), 1, "node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range int64(11) { // much in few commits: as much as a small one counts for, it is below what begins a checkpoint
+		u := storage.Unit{Shard: 1, Epoch: c.Epoch, Events: []storage.EventRow{{
+			Ref: schemas.ServerID(1).Ref(), Sequence: n + 1, Shard: 1, Body: []byte(`"` + strings.Repeat("x", 700<<10) + `"`),
+		}}}
+		if err := s.Commit(t.Context(), storage.Batch{Committer: "c", Number: n + 1, Units: []storage.Unit{u}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, suffix := range []string{"", "-wal"} { // as the disk is when the process is killed
+		data, err := os.ReadFile(from + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to+suffix, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := os.Stat(to + "-wal")
+	if err != nil || before.Size() < 8<<20 {
+		t.Fatalf("the log has %d bytes, %v, want more than 8 MiB", before.Size(), err)
+	}
+	again := open(t, to)
+	after, err := os.Stat(to + "-wal")
+	if err != nil || after.Size() > 1<<20 {
+		t.Errorf("the log has %d bytes after the start, %v, want it cleared", after.Size(), err)
+	}
+	if next, err := again.Claim(t.Context(), 1, "node"); err != nil || next.Epoch != c.Epoch+1 {
+		t.Errorf("Claim() = epoch %d, %v, want %d", next.Epoch, err, c.Epoch+1)
+	}
+	if err := errors.Join(s.Close(), again.Close()); err != nil {
+		t.Error(err)
+	}
+}
