@@ -56,19 +56,14 @@ func decode(d *bus.Delivery) (schemas.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch to := m.To(); to.Kind {
-	case schemas.ActorServer, schemas.ActorImage, schemas.ActorAccount:
+	to := m.To()
+	_, step := m.(*schemas.Step)       // is for a host's agent
+	_, outcome := m.(*schemas.Outcome) // is for who sent the step
+	known := to.Kind == schemas.ActorAccount || to.Kind == schemas.ActorHost || to.Kind == schemas.ActorCluster
+	if to.Kind == schemas.ActorServer || to.Kind == schemas.ActorImage || known && !step && !outcome {
 		return m, nil
-	case schemas.ActorHost, schemas.ActorCluster:
-		switch m.(type) {
-		case *schemas.Step, *schemas.Outcome: // the one is for the host's agent, the other for who sent its step
-			return nil, fmt.Errorf("it is for %s", to)
-		default:
-			return m, nil
-		}
-	default:
-		return nil, fmt.Errorf("it is for %s", to)
 	}
+	return nil, fmt.Errorf("it is for %s", to)
 }
 
 // arrived queues a delivery. One that cannot be read is logged and acknowledged: it would poison every owner.
