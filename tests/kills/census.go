@@ -17,6 +17,7 @@ import (
 
 // left is what a killed node had under way.
 type left struct {
+	log        int64 // bytes of the write-ahead log, which the next start reads
 	unfinished int
 	steps      map[string]int
 }
@@ -26,6 +27,12 @@ type left struct {
 func (r *run) census(ctx context.Context, kill int) (left, error) {
 	l := left{steps: map[string]int{}}
 	dir := filepath.Join(r.cfg.Dir, fmt.Sprintf("census%d", kill))
+	if info, err := os.Stat(filepath.Join(r.node.Dir(), storeFile+"-wal")); err == nil {
+		l.log = info.Size()
+	}
+	if l.log > mostLog {
+		r.report.broken("the write-ahead log has %d MiB", l.log>>20)
+	}
 	if err := copyStore(r.node.Dir(), dir); err != nil {
 		return l, err
 	}
@@ -116,6 +123,9 @@ func (r *run) orphans(ctx context.Context, db *sql.DB) error {
 	}
 	return nil
 }
+
+// mostLog is how long the write-ahead log may be, some 2 s of full load: a start must not take longer the older the cloud is.
+const mostLog = 256 << 20
 
 // The store and the simulated hosts in a data directory.
 const (

@@ -28,6 +28,7 @@ type Report struct {
 	Overlaps int // servers that were on at two places
 	Orphans  int // operations that hosts worked for and no row names
 
+	Log        int64         // bytes of the longest write-ahead log that a kill left
 	Quiet      time.Duration // from the end of the load to the last operation's end
 	Unfinished []int         // operations under way, at each kill
 	Ready      []time.Duration
@@ -50,6 +51,7 @@ func (r *Report) broken(format string, args ...any) {
 
 func (r *Report) kill(l left, ready time.Duration) {
 	r.Kills++
+	r.Log = max(r.Log, l.log)
 	r.Unfinished = append(r.Unfinished, l.unfinished)
 	r.Ready = append(r.Ready, ready)
 	for step := range l.steps {
@@ -85,7 +87,7 @@ func (r *Report) String() string {
 		r.Kills, r.Early, r.Commands, r.Sent, r.Repeated, r.Accepted, r.Refused, r.Unavailable, r.Unknown)
 	fmt.Fprintf(&b, "unfinished at the median kill %d, least %d; restart to ready median %s, worst %s; quiet after %s\n",
 		r.MedianUnfinished(), least(r.Unfinished), median(r.Ready).Round(time.Millisecond), worst.Round(time.Millisecond), r.Quiet.Round(time.Millisecond))
-	fmt.Fprintf(&b, "servers at the end %d, power switches %d\n", r.Servers, r.Switches)
+	fmt.Fprintf(&b, "servers at the end %d, power switches %d, longest log of the store %d MiB\n", r.Servers, r.Switches, r.Log>>20)
 	steps := make([]string, 0, len(r.Steps))
 	for s, n := range r.Steps {
 		if s == "" {
