@@ -46,13 +46,13 @@ type Config struct {
 
 // The bounds of an engine.
 const (
-	// prefetch is how many deliveries of a shard may be undecided or uncommitted. Source: DESIGN §3.
+	// prefetch is how many deliveries of a shard may be undecided or uncommitted. Source: docs/numbers.md.
 	prefetch = 256
-	// maxOutbox is how many requests of a shard may be unanswered before new commands are refused. Source: DESIGN §3.3.
+	// maxOutbox is how many requests of a shard may be unanswered before new commands are refused. Source: docs/numbers.md.
 	maxOutbox = 10000
 	// idleAfter is how long a quiet actor stays loaded.
 	idleAfter = time.Minute
-	// commitAlarm is how long a committer may have work and commit nothing before the process ends. Source: DESIGN §3.6.
+	// commitAlarm is how long a committer may have work and commit nothing before the process ends. Source: docs/numbers.md.
 	commitAlarm = 10 * time.Second
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-// clockSlack is how far an edge's clock may be from this node's. Source: DESIGN §3.11.
+// clockSlack is how far an edge's clock may be from this node's. Source: docs/numbers.md.
 const clockSlack = time.Second
 
 // knownRows is what the store knows of a command that may be a repetition.

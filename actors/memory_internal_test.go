@@ -13,7 +13,7 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-// idleBytes is how much a loaded, idle server may take beyond its state. Source: DESIGN §8.
+// idleBytes is how much a loaded, idle server may take beyond its state. Source: docs/numbers.md.
 const idleBytes = 1024
 
 func BenchmarkIdleServer(b *testing.B) {

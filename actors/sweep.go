@@ -13,7 +13,7 @@ import (
 // resendAfter is how long an answer from another shard may take before it is asked again: far above any commit.
 const resendAfter = 5 * time.Second
 
-// overdueAfter is how long a timer may be due before it counts as stuck. Source: PROMISES, I4.
+// overdueAfter is how long a timer may be due before it counts as stuck. Source: docs/promises.md, I4.
 const overdueAfter = 10 * time.Second
 
 // settleChild sets an actor's timer at the end of a turn and lets go of one that has no row. It is harmless the second time.

@@ -12,7 +12,7 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-// How long an idempotency key is kept. Source: DESIGN §3.7.
+// How long an idempotency key is kept. Source: docs/numbers.md.
 const (
 	keepKey       = 24 * time.Hour
 	keepCreateKey = 30 * 24 * time.Hour

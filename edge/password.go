@@ -17,7 +17,7 @@ const (
 )
 
 const (
-	// passwordLength gives 71 bits. Source: API contract, "adminPass" (at least 12 letters and digits).
+	// passwordLength gives 71 bits. Source: docs/api.md, adminPass (at least 12 letters and digits).
 	passwordLength = 12
 	saltLength     = 16 // the longest that crypt(3) uses
 	alphabet       = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

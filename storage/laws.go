@@ -1,6 +1,6 @@
 package storage
 
-// The laws that an audit checks. Source: DESIGN, "Data"; PROMISES I1, I6, I7, I8.
+// The laws that an audit checks. Source: docs/promises.md, I1, I6, I7, I8.
 const (
 	// LawCapacity: what is reserved on a host is the sum of its live reservations, never above what it has.
 	LawCapacity = "host.capacity"

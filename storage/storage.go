@@ -214,7 +214,7 @@ type Claim struct {
 // IDBlock is a range of ids [Next, End).
 type IDBlock struct{ Next, End int64 }
 
-// IDBlockSize is how many ids a shard leases at a time. Source: DESIGN, "Data".
+// IDBlockSize is how many ids a shard leases at a time. Source: docs/numbers.md.
 const IDBlockSize = 1000
 
 // ClusterRows is what a cluster's actor keeps in memory beside its state.

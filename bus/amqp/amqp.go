@@ -17,7 +17,7 @@ import (
 )
 
 // DefaultQueueLimit is how many messages a shard or host queue holds before it refuses more.
-// Source: BUS contract, "Topology".
+// Source: docs/numbers.md.
 const DefaultQueueLimit = 100_000
 
 // Config says which broker and which clock. URL and Now are required.

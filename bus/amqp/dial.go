@@ -13,7 +13,7 @@ import (
 
 const (
 	// heartbeat is how often each side says that it lives. The broker gives up a silent node after two to three of
-	// them, which is how long the shards of one that hangs stay with it. Source: DESIGN, "Speed" (aim: 8 s to 15 s).
+	// them, which is how long the shards of one that hangs stay with it. Source: docs/numbers.md (aim: 8 s to 15 s).
 	heartbeat = 4 * time.Second
 	// dialTime bounds a connection's handshake. A loaded broker takes seconds.
 	dialTime = 10 * time.Second

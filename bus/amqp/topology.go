@@ -11,7 +11,7 @@ import (
 	"github.com/ozonecloud/ozone/bus"
 )
 
-// The exchanges of the nodes' virtual host. Source: BUS contract, "Topology".
+// The exchanges of the nodes' virtual host. Source: docs/numbers.md.
 //
 // Nodes publish to shards and hosts through the broker's default exchange, by the queue's name: a message that
 // an alternate exchange takes is not returned to its publisher, who would then believe that it will be handled.
@@ -27,7 +27,7 @@ const (
 	hostPrefix  = "ozone.host."
 )
 
-// Bounds. Source: BUS contract, "Topology"; replyLimit as in the bus of one process.
+// Bounds. Source: docs/numbers.md; replyLimit as in the bus of one process.
 const (
 	// deliveryLimit is high because a channel that closes counts every message of its window.
 	deliveryLimit = 1_000_000

@@ -11,7 +11,7 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// oldestServer is PostgreSQL 15. Source: DESIGN, "One binary, two ways to run".
+// oldestServer is PostgreSQL 15. Source: docs/numbers.md.
 const oldestServer = 150000
 
 // safe lists the settings without which a server may lose or spoil what it has confirmed.

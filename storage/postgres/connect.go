@@ -23,7 +23,7 @@ const (
 	// silence is how long sent data may stay unacknowledged.
 	silence = keepAliveIdle + keepAliveCount*keepAlivePeriod
 	// idleInTransaction is after which a transaction that its process has forgotten or cannot end is ended for it:
-	// until then its locks keep others from its shards. Source: DESIGN, "Who owns a shard".
+	// until then its locks keep others from its shards. Source: docs/numbers.md.
 	idleInTransaction = 3 * time.Second
 )
 

@@ -34,7 +34,7 @@ type Config struct {
 
 const (
 	defaultCachedObjects = 100_000
-	// readers is how many reads run at the same time. Source: DESIGN, "Data".
+	// readers is how many reads run at the same time. Source: docs/numbers.md.
 	readers = 4
 	// pageSize in bytes. Measured: pages of 8 KiB take a tenth less time a create than 4 KiB, since each
 	// page of a commit costs two writes to the log; larger ones make small commits dearer.

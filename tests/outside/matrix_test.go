@@ -35,7 +35,7 @@ const (
 )
 
 // TestAdmissionMatrix puts servers into each status that a tenant can reach and asks for everything that must be refused there.
-// Source: API contract, admission matrix.
+// Source: docs/api.md, admission matrix.
 func TestAdmissionMatrix(t *testing.T) {
 	n := nodetest.Start(t, "--hosts", "sim:4", "--sim-delay", "1500ms")
 	c := nodetest.Client(t, n, "matrix")

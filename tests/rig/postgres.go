@@ -22,7 +22,7 @@ import (
 const (
 	// postgresUser owns everything in the cluster; it has the password postgresPassword.
 	postgresUser, postgresPassword = "ozone", "ozone's"
-	// oldestPostgres that Ozone runs on. Source: DESIGN, "One binary, two ways to run".
+	// oldestPostgres that Ozone runs on. Source: docs/numbers.md.
 	oldestPostgres = 15
 )
 

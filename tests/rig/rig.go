@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// readiness is how long a server may take to answer. Source: PROMISES, "The chaos program".
+// readiness is how long a server may take to answer. Source: docs/numbers.md.
 const readiness = 60 * time.Second
 
 // child is a server process that cannot outlive this one.

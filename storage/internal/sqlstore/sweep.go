@@ -10,7 +10,7 @@ import (
 	"github.com/ozonecloud/ozone/schemas"
 )
 
-// Retention: how long rows are kept that nothing needs any more. Source: DESIGN, "Data".
+// Retention: how long rows are kept that nothing needs any more. Source: docs/numbers.md.
 const (
 	keepEvents     = 14 * 24 * time.Hour
 	keepOperations = 30 * 24 * time.Hour
