@@ -161,7 +161,7 @@ func (e *Engine) send(s schemas.Shard, m any) {
 	e.system.Root.Send(e.shards[s], m)
 }
 
-// Ready is nil when every shard is owned and commits go through.
+// Ready is nil when every shard is owned.
 func (e *Engine) Ready() error {
 	if n := e.claimed.Load(); n != schemas.Shards {
 		return schemas.Errorf(schemas.KindUnavailable, "%d of %d shards are owned", n, schemas.Shards)

@@ -70,6 +70,15 @@ var plans = []planStep{
 	{planImage, schemas.StepSave, atHome, 60 * time.Minute, 50, schemas.OnDone, schemas.OnFailed},
 }
 
+// fallbacks are the plans that follow one that failed, by the passing status that its failure leads to.
+var fallbacks = map[schemas.Status]struct {
+	plan   string
+	undoes bool // the operation has failed all the same
+}{
+	schemas.StatusHardReboot: {planRebootHard, false},
+	schemas.StatusResize:     {planRestore, true}, // the source is started again
+}
+
 // The deadlines of the steps of a teardown; it is repeated until the host confirms it. Source: docs/numbers.md.
 var cleanupTimeouts = map[schemas.StepName]time.Duration{
 	schemas.StepStop:   2 * time.Minute,

@@ -171,17 +171,14 @@ func (d *server) silent() {
 // fail leaves a plan by the state table's row for on.
 func (d *server) fail(on schemas.Trigger, why *schemas.OperationError) {
 	c := d.Cursor
-	from := d.Status
 	d.fire(on, 100)
-	switch {
-	case from == schemas.StatusReboot:
-		d.edit().Plan = planRebootHard
-		d.begin(planOf(planRebootHard)[0])
-		return
-	case d.Status == schemas.StatusResize: // the source is started again first
+	if f, ok := fallbacks[d.Status]; ok {
 		next := d.edit()
-		next.Plan, next.Failure = planRestore, why
-		d.begin(planOf(planRestore)[0])
+		next.Plan = f.plan
+		if f.undoes {
+			next.Failure = why
+		}
+		d.begin(planOf(f.plan)[0])
 		return
 	}
 	d.Cursor = nil
