@@ -46,9 +46,6 @@ func (c *Client) Login(ctx context.Context) error {
 	return nil
 }
 
-// Base is the scheme and authority.
-func (c *Client) Base() string { return c.base }
-
 // User is the user name.
 func (c *Client) User() string { return c.user }
 
@@ -60,13 +57,6 @@ func (c *Client) Token() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.token
-}
-
-// SetToken replaces the token.
-func (c *Client) SetToken(token string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.token = token
 }
 
 // Account is the number in the management URL.

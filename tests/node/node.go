@@ -208,9 +208,6 @@ func (n *Node) Stop() error {
 	return nil
 }
 
-// Signal sends a signal to the process.
-func (n *Node) Signal(s os.Signal) error { return n.cmd.Process.Signal(s) }
-
 // Run runs another command of the binary and returns what it printed; its stderr is part of the error.
 func (n *Node) Run(ctx context.Context, args ...string) (string, error) {
 	return Run(ctx, n.cfg.Binary, n.cfg.Env, args...)
