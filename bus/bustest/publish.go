@@ -154,7 +154,10 @@ func keepsWithoutConsumer(s *suite) {
 		s.declare(t, a)
 		s.consume(t, a, 8).Close()
 		s.send(t, a, 1, 3)
-		expect(t, s.consume(t, a, 8), 1, 3, false)
+		c := s.consume(t, a, 8)
+		for n := 1; n <= 3; n++ {
+			expectEither(t, c, n) // a broker may have sent it to the consumer that was leaving
+		}
 	}
 }
 
