@@ -123,23 +123,35 @@ func (r *rig) ended(ctx context.Context) (float64, error) {
 	}
 }
 
-// throughput runs work and returns how many of its operations reached their end in a second.
-func (r *rig) throughput(ctx context.Context, total int, w load.Work) (float64, load.Result, error) {
+// rate is what a run of work reached.
+type rate struct {
+	load.Result
+	perSecond float64 // operations that reached their end
+	cpu       float64 // of the node, in milliseconds an operation
+}
+
+// throughput runs work until all its operations have reached their end.
+func (r *rig) throughput(ctx context.Context, total int, w load.Work) (rate, error) {
 	before, err := r.ended(ctx)
 	if err != nil {
-		return 0, load.Result{}, err
+		return rate{}, err
+	}
+	used, err := node.CPU(r.node.PID())
+	if err != nil {
+		return rate{}, err
 	}
 	began := time.Now()
 	result, err := r.gen.Closed(conns, total, w)
 	if err != nil {
-		return 0, result, err
+		return rate{}, err
 	}
 	after, err := r.ended(ctx)
 	took := time.Since(began)
 	if int(after-before) < total {
-		return 0, result, fmt.Errorf("%d operations ended, want %d: %w\n%s", int(after-before), total, err, lastLines(r.node.Log()))
+		return rate{}, fmt.Errorf("%d operations ended, want %d: %w\n%s", int(after-before), total, err, lastLines(r.node.Log()))
 	}
-	return float64(total) / took.Seconds(), result, err
+	cpu, err := node.CPU(r.node.PID())
+	return rate{result, float64(total) / took.Seconds(), ms(cpu-used) / float64(total)}, err
 }
 
 func lastLines(s string) string {

@@ -122,9 +122,9 @@ func measurePost(ctx context.Context, b *bench) (line, error) {
 
 func measureCreate(ctx context.Context, b *bench) (line, error) {
 	const total = 8000
-	return measureRate(ctx, b, floors.Create, 2500, 4500, func(r *rig) (float64, load.Result, error) {
+	return measureRate(ctx, b, floors.Create, 2500, 4500, func(r *rig) (rate, error) {
 		if _, err := r.gen.Closed(conns, 500, r.creates()); err != nil { // warm
-			return 0, load.Result{}, err
+			return rate{}, err
 		}
 		return r.throughput(ctx, total, r.creates())
 	})
@@ -132,17 +132,17 @@ func measureCreate(ctx context.Context, b *bench) (line, error) {
 
 func measureReboot(ctx context.Context, b *bench) (line, error) {
 	const total = 12000
-	return measureRate(ctx, b, floors.Reboot, 3000, 6000, func(r *rig) (float64, load.Result, error) {
+	return measureRate(ctx, b, floors.Reboot, 3000, 6000, func(r *rig) (rate, error) {
 		c, err := r.prepared(ctx, 32)
 		if err != nil {
-			return 0, load.Result{}, err
+			return rate{}, err
 		}
 		return r.throughput(ctx, total, reboots{c})
 	})
 }
 
 // measureRate measures operations that reach their end in a second, on a fresh node each round.
-func measureRate(ctx context.Context, b *bench, shape floors.Shape, must, aim float64, measure func(*rig) (float64, load.Result, error)) (line, error) {
+func measureRate(ctx context.Context, b *bench, shape floors.Shape, must, aim float64, measure func(*rig) (rate, error)) (line, error) {
 	m, err := rounds(b, func(int) ([]float64, error) {
 		least := 0.0
 		if b.cfg.Floors {
@@ -155,14 +155,14 @@ func measureRate(ctx context.Context, b *bench, shape floors.Shape, must, aim fl
 		if err != nil {
 			return nil, err
 		}
-		rate, result, err := measure(r)
-		return []float64{rate, least, ms(result.Percentile(0.5)), ms(result.Percentile(0.99))}, errors.Join(err, r.stop())
+		got, err := measure(r)
+		return []float64{got.perSecond, least, ms(got.Percentile(0.5)), ms(got.Percentile(0.99)), got.cpu}, errors.Join(err, r.stop())
 	})
 	if err != nil {
 		return line{}, err
 	}
 	l := line{
-		measured: fmt.Sprintf("%.0f /s (accepted after p50 %.0f, p99 %.0f ms)", m[0], m[2], m[3]),
+		measured: fmt.Sprintf("%.0f /s (accepted after p50 %.0f, p99 %.0f ms; %.2f ms of CPU each)", m[0], m[2], m[3], m[4]),
 		must:     fmt.Sprintf(">= %.0f /s", must), aim: fmt.Sprintf(">= %.0f /s", aim), verdict: more(m[0], must, aim),
 	}
 	if b.cfg.Floors {

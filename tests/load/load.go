@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
 )
 
 // Generator sends requests to one address.
@@ -139,12 +140,23 @@ func (g *Generator) Open(conns int, rate float64, d time.Duration, w Work) (Resu
 				return nil
 			}
 			due := began.Add(time.Duration(float64(n) / rate * float64(time.Second)))
-			time.Sleep(time.Until(due))
+			sleepUntil(due)
 			if err := s.one(conn, i, w, due, out); err != nil {
 				return err
 			}
 		}
 	})
+}
+
+// sleepUntil is exact to some 50 us. The runtime's own sleep is late by up to 1 ms where nothing else runs, since its
+// poller counts in milliseconds: that would be counted as the node's.
+func sleepUntil(due time.Time) {
+	const coarse = 2 * time.Millisecond
+	time.Sleep(time.Until(due) - coarse)
+	for left := time.Until(due); left > 0; left = time.Until(due) {
+		ts := unix.NsecToTimespec(int64(left))
+		_ = unix.Nanosleep(&ts, nil) // a signal ends it early
+	}
 }
 
 // tally is one connection's share of a result.
