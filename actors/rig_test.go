@@ -37,6 +37,7 @@ type rig struct {
 	rules   actors.Rules
 	answers bus.Consumer
 	steps   bus.Consumer
+	follows *schemas.Step                          // what the host goes on with by itself
 	skew    atomic.Int64                           // what the engine's clock is ahead, in nanoseconds
 	early   map[schemas.OperationID]schemas.Answer // answers that came before they were asked for
 	mute    bool                                   // no host speaks up at the start
@@ -285,9 +286,13 @@ func (r *rig) refused(id schemas.OperationID, k schemas.Kind) {
 	}
 }
 
-// step waits for the next step of the host.
+// step waits for the next step of the host: the one that follows what was done, or one that arrives.
 func (r *rig) step() schemas.Step {
 	r.t.Helper()
+	if next := r.follows; next != nil {
+		r.follows = nil
+		return *next
+	}
 	select {
 	case d := <-r.steps.Deliveries():
 		r.steps.Ack(d.Tag)
@@ -315,6 +320,9 @@ func (r *rig) stepOf(name schemas.StepName) schemas.Step {
 // done answers a step as the host's agent would.
 func (r *rig) done(s schemas.Step, failure *schemas.StepFailure) {
 	r.t.Helper()
+	if next, ok := s.Next(); ok && failure == nil {
+		r.follows = &next
+	}
 	r.publish(bus.ShardQueue(s.Shard), schemas.TypeOutcome, s.ID(), &schemas.Outcome{
 		V: 1, Operation: s.Operation, Name: s.Name, Attempt: s.Attempt, Host: s.Host, Copy: s.Params.Copy, Actor: s.Actor, Account: s.Account,
 		Failure: failure,

@@ -100,27 +100,45 @@ func (s *storm) host(steps bus.Consumer, to bus.Bus) {
 			s.t.Error(err)
 			return
 		}
-		failed, known := s.ledger[step.ID()]
-		if !known {
-			failed = s.strikes("step failed", 3)
-			s.ledger[step.ID()] = failed
+		for more := true; more; {
+			failed := s.did(&step)
+			next, follows := step.Next()
+			more = follows && !failed
+			if !more || s.n(2) == 0 { // else the next one's outcome says it
+				s.tell(&step, failed, to)
+			}
+			step = next
 		}
-		o := &schemas.Outcome{
-			V: 1, Operation: step.Operation, Name: step.Name, Attempt: step.Attempt, Host: step.Host, Copy: step.Params.Copy,
-			Actor: step.Actor, Account: step.Account,
-		}
-		if failed {
-			o.Failure = &schemas.StepFailure{Reason: schemas.FailureFault}
-		}
-		body, err := json.Marshal(o)
-		if err != nil {
-			s.t.Error(err)
-			return
-		}
-		m := bus.Message{ID: "outcome of " + step.ID(), Type: schemas.TypeOutcome, Body: body}
-		for range 1 + s.n(2) { // it may come twice
-			_ = bus.Send(s.t.Context(), to, bus.ShardQueue(step.Shard), m) // a bus that was closed loses it
-		}
+	}
+}
+
+// did is what became of a step; true when it failed.
+func (s *storm) did(step *schemas.Step) bool {
+	failed, known := s.ledger[step.ID()]
+	if !known {
+		failed = s.strikes("step failed", 3)
+		s.ledger[step.ID()] = failed
+	}
+	return failed
+}
+
+// tell answers a step, once or twice.
+func (s *storm) tell(step *schemas.Step, failed bool, to bus.Bus) {
+	o := &schemas.Outcome{
+		V: 1, Operation: step.Operation, Name: step.Name, Attempt: step.Attempt, Host: step.Host, Copy: step.Params.Copy,
+		Actor: step.Actor, Account: step.Account,
+	}
+	if failed {
+		o.Failure = &schemas.StepFailure{Reason: schemas.FailureFault}
+	}
+	body, err := json.Marshal(o)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	m := bus.Message{ID: "outcome of " + step.ID(), Type: schemas.TypeOutcome, Body: body}
+	for range 1 + s.n(2) {
+		_ = bus.Send(s.t.Context(), to, bus.ShardQueue(step.Shard), m) // a bus that was closed loses it
 	}
 }
 

@@ -39,7 +39,29 @@ type Step struct {
 	Version int64         `json:"version"`
 	Timeout time.Duration `json:"timeout_ns"`
 	Params  StepParams    `json:"params"`
+	// Then is what the host goes on with by itself: one step after another, each at attempt 1 and with the same Params,
+	// up to the first that fails or until its actor says something newer.
+	Then []NextStep `json:"then,omitempty"`
 }
+
+// NextStep is a step that follows another one on the same host.
+type NextStep struct {
+	Name    StepName      `json:"name"`
+	Timeout time.Duration `json:"timeout_ns"`
+}
+
+// Next is the step that follows s; false when none does.
+func (s *Step) Next() (Step, bool) {
+	if len(s.Then) == 0 {
+		return Step{}, false
+	}
+	next := *s
+	next.Name, next.Timeout, next.Attempt, next.Then = s.Then[0].Name, s.Then[0].Timeout, 1, s.Then[1:]
+	return next, true
+}
+
+// TakesPayload tells whether a step delivers what its operation has sealed.
+func (n StepName) TakesPayload() bool { return n == StepCreateDisk || n == StepSetPassword }
 
 // ID is the identity of a step as text, unique over all steps that are not repetitions of one another.
 func (s *Step) ID() string {
@@ -77,7 +99,8 @@ type File struct {
 	Contents []byte `json:"contents"`
 }
 
-// Outcome is a host agent's answer to a step.
+// Outcome is a host agent's answer to a step. Where one step follows another on its host, the answer to the later one
+// says that the earlier one is done.
 type Outcome struct {
 	V         int         `json:"v"`
 	Operation OperationID `json:"operation"`

@@ -71,7 +71,10 @@ func TestWireFormOfSteps(t *testing.T) {
 	secret.WantsPayload, secret.Payload = true, []byte{1, 2, 3}
 	moved := disk
 	moved.SourceHost, moved.SourceCopy = 6, 1
+	together := step(StepFetchImage, server, secret)
+	together.Then = []NextStep{{StepCreateDisk, 5 * time.Minute}, {StepStart, 2 * time.Minute}}
 	freeze(t, "steps.golden",
+		"fetch_image, create_disk and start together", together,
 		"fetch_image", step(StepFetchImage, server, disk),
 		"create_disk", step(StepCreateDisk, server, secret),
 		"start", step(StepStart, server, disk),

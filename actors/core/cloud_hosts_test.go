@@ -96,17 +96,23 @@ func (m *physical) arrive(s schemas.Step, e envelope) {
 		Failure: failure,
 	}
 	out := envelope{to: s.Actor, message: o, durable: true}
-	switch m.answers[s.ID()] {
-	case outcomeTwice:
+	next, more := s.Next()
+	more = more && failure == nil
+	switch struck := m.answers[s.ID()]; {
+	case struck == outcomeTwice:
 		m.w.send(out)
 		m.w.send(out)
-	case outcomeLate:
+	case struck == outcomeLate:
 		out.at = m.w.now.Add(s.Timeout + time.Minute)
 		m.w.later = append(m.w.later, out)
+	case struck == outcomeLeft && more: // the next one's says it
 	default:
 		m.w.send(out)
 	}
 	delete(m.answers, s.ID())
+	if more {
+		m.w.sendStep(next)
+	}
 }
 
 // once does a step that was not done yet and is not overtaken.

@@ -107,6 +107,7 @@ const (
 	failHard     action = "error for good"
 	outcomeTwice action = "outcome repeated"
 	outcomeLate  action = "late outcome"
+	outcomeLeft  action = "outcome left to the next step's"
 	holdBack     action = "held"
 	silentBack   action = "host silent, then back"
 	silentFenced action = "host silent, then fenced"

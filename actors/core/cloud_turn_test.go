@@ -136,7 +136,10 @@ func (w *cloud) stamp(steps []schemas.Step, ref schemas.Ref, next actor) {
 		if s.Actor != ref {
 			w.t.Errorf("%s: step %s of %s is sent by %s", w.name, s.ID(), s.Actor, ref)
 		}
-		w.labels[s.ID()] = label
+		plan, _, _ := strings.Cut(label, "/")
+		for link, more := *s, true; more; link, more = link.Next() {
+			w.labels[link.ID()] = plan + "/" + string(link.Name)
+		}
 	}
 }
 
@@ -293,7 +296,7 @@ func (w *cloud) sendLetter(m schemas.Message) {
 
 // sendStep puts a step into its host's queue. Its payload must still be there when it wants one.
 func (w *cloud) sendStep(s schemas.Step) {
-	if s.Params.WantsPayload {
+	if s.Params.WantsPayload && s.Params.Payload == nil {
 		if s.Params.Payload = w.rows.payloads[s.Operation]; s.Params.Payload == nil {
 			w.t.Errorf("%s: the payload of step %s is gone", w.name, s.ID())
 			return
@@ -328,7 +331,7 @@ func (w *cloud) sendStep(s schemas.Step) {
 		w.silence(s.Host)
 		w.silent = append(w.silent, func() { w.fence(s.Host) })
 		w.send(e)
-	case outcomeTwice, outcomeLate:
+	case outcomeTwice, outcomeLate, outcomeLeft:
 		w.machines[s.Host].answers[s.ID()] = struck
 		w.send(e)
 	default:

@@ -27,6 +27,7 @@ var strikes = map[pointKind][]strike{
 		{"error for good", failHard, 1},
 		{"step repeated", twice, 1},
 		{"outcome repeated", outcomeTwice, 1},
+		{"outcome left to the next step's", outcomeLeft, 1},
 		{"time-out", drop, 1},
 		{"time-outs", drop, 3},
 		{"outcome after time-out", outcomeLate, 1},

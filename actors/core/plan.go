@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -107,6 +108,29 @@ func stepOf(plan string, name schemas.StepName) (row planStep, index int, ok boo
 		}
 	}
 	return planStep{}, 0, false
+}
+
+// linked tells whether a host that was given row goes on with next by itself: it is the same host, and nothing
+// else is to happen in between.
+func linked(row, next planStep) bool {
+	return row.Plan == next.Plan && row.At == next.At && row.Done == ""
+}
+
+// follow lists the steps that a host is given along with row, in order.
+func follow(row planStep) []planStep {
+	rows := planOf(row.Plan)
+	_, first, _ := stepOf(row.Plan, row.Step)
+	last := first + 1
+	for last < len(rows) && linked(rows[last-1], rows[last]) {
+		last++
+	}
+	return rows[first+1 : last]
+}
+
+// answers tells whether o is the answer to an attempt of row's step: its own, or that of a step which follows it on its host.
+func answers(o *schemas.Outcome, row planStep, attempt int) bool {
+	return o.Name == row.Step && o.Attempt == attempt ||
+		o.Attempt == 1 && slices.ContainsFunc(follow(row), func(next planStep) bool { return next.Step == o.Name })
 }
 
 // timeout is a step's deadline under the node's rules.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -361,4 +362,63 @@ func TestClaimAsksForTeardownsAtOnce(t *testing.T) {
 	w.drain()
 	w.wantState(op, schemas.OperationSucceeded)
 	w.nothingLeft()
+}
+
+// A host that goes on by itself may leave all but the last of its answers out.
+func TestTheAnswerToALaterStepSaysThatTheEarlierOnesAreDone(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 1)
+	w.fault = func(p point) action {
+		if p.kind == aStep && p.name != "create/start" {
+			return outcomeLeft
+		}
+		return pass
+	}
+	s := w.create(2)
+	w.wantStatus(s, schemas.StatusActive)
+	w.wantRuns(s, 1)
+	w.laws()
+	w.deleteAll()
+}
+
+func TestTheAnswerToALaterStepEndsTheWaitForAnEarlierOne(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 1)
+	w.fault = func(p point) action {
+		switch p {
+		case point{aStep, "create/fetch_image"}:
+			return outcomeLeft
+		case point{aStep, "create/create_disk"}:
+			return holdBack
+		}
+		return pass
+	}
+	s := w.create(2)
+	w.wantStatus(s, schemas.StatusError)
+	if u := w.server(s).Unsettled; u == nil || u.Step != schemas.StepFetchImage {
+		t.Fatalf("unsettled = %+v, want fetch_image", u)
+	}
+	w.fault = nil
+	w.release()
+	w.settle()
+	if u := w.server(s).Unsettled; u != nil {
+		t.Errorf("unsettled = %+v after the host has answered create_disk", u)
+	}
+	w.do(schemas.ServerRebuild, int64(s), schemas.Params{})
+	w.wantStatus(s, schemas.StatusActive)
+	w.deleteAll()
+}
+
+func TestStepsOnOneHostAreGivenTogether(t *testing.T) {
+	t.Parallel()
+	for row, want := range map[string]int{
+		"create/fetch_image": 2, "create/start": 0, "rebuild/stop": 3, "resize/snapshot": 0, "resize/copy": 0, "resize/stop": 0,
+		"resize/copy_delta": 1, "restore/stop": 0, "image/snapshot": 0,
+	} {
+		plan, name, _ := strings.Cut(row, "/")
+		step, _, ok := stepOf(plan, schemas.StepName(name))
+		if got := len(follow(step)); !ok || got != want {
+			t.Errorf("%d steps follow %s, want %d", got, row, want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -8,23 +9,24 @@ import (
 
 // begin makes row the step under way and sends it.
 func (d *server) begin(row planStep) {
-	d.edit().Attempt = 1
-	d.Progress = row.Percent
-	d.try(row)
+	if d.await(row, 1) {
+		d.send(row)
+	}
 }
 
-// try sends the cursor's present attempt of a step with a fresh deadline.
-func (d *server) try(row planStep) {
+// await makes row the step under way with a fresh deadline; false when its host is off for good.
+func (d *server) await(row planStep, attempt int) bool {
 	c := d.edit()
-	c.Step = row.Step
+	c.Step, c.Attempt = row.Step, attempt
+	d.Progress = row.Percent
 	d.touch()
-	if gone := d.place(row.At); gone.Gone {
+	if d.place(row.At).Gone {
 		d.onGoneHost(row)
-		return
+		return false
 	}
 	c.Deadline = d.in.Now.Add(d.in.Rules.timeout(row.Step, row.Timeout))
 	d.report()
-	d.send(row)
+	return true
 }
 
 // onGoneHost does a step whose host is off for good: nothing runs there any more, nothing can be done there.
@@ -46,19 +48,23 @@ func (d *server) report() {
 	})
 }
 
-// send gives the host the cursor's step; sent again it has the same id, so the host does it once.
+// send gives the host the cursor's step with those that follow; sent again it has the same id, so the host does it once.
 func (d *server) send(row planStep) {
 	c := d.Cursor
 	p := d.place(row.At)
-	params := d.params(p)
-	params.WantsPayload = c.Payload && (row.Step == schemas.StepSetPassword || row.Step == schemas.StepCreateDisk)
-	if row.Step == schemas.StepCopy || row.Step == schemas.StepCopyDelta {
-		params.SourceHost, params.SourceCopy = d.Home.Host, d.Home.Copy
-	}
-	d.e.Steps = append(d.e.Steps, schemas.Step{
+	s := schemas.Step{
 		V: schemas.MessageV, Operation: c.Operation, Name: row.Step, Attempt: c.Attempt, Host: p.Host, Actor: d.ID.Ref(),
-		Account: d.Account, Timeout: d.in.Rules.timeout(row.Step, row.Timeout), Params: params,
-	})
+		Account: d.Account, Timeout: d.in.Rules.timeout(row.Step, row.Timeout), Params: d.params(p),
+	}
+	s.Params.WantsPayload = c.Payload && row.Step.TakesPayload()
+	for _, next := range follow(row) {
+		s.Then = append(s.Then, schemas.NextStep{Name: next.Step, Timeout: d.in.Rules.timeout(next.Step, next.Timeout)})
+		s.Params.WantsPayload = s.Params.WantsPayload || c.Payload && next.Step.TakesPayload()
+	}
+	if row.Step == schemas.StepCopy || row.Step == schemas.StepCopyDelta {
+		s.Params.SourceHost, s.Params.SourceCopy = d.Home.Host, d.Home.Copy
+	}
+	d.e.Steps = append(d.e.Steps, s)
 }
 
 // outcome is a host's answer. One that is not waited for changes nothing: it is late or a repetition.
@@ -66,28 +72,40 @@ func (d *server) outcome(o *schemas.Outcome) {
 	if d.cleanupOutcome(o) {
 		return
 	}
-	if w := d.Unsettled; w != nil && *w == (schemas.Waiting{Operation: o.Operation, Step: o.Name, Attempt: o.Attempt, Host: o.Host, Copy: o.Copy}) {
+	if w := d.Unsettled; w != nil && settles(o, w) {
 		d.Unsettled = nil // the host speaks again: the server can be rebuilt or rebooted
 		d.touch()
 		return
 	}
 	c := d.Cursor
-	if c == nil || c.Operation != o.Operation || c.Step != o.Name || c.Attempt != o.Attempt {
+	if c == nil || c.Operation != o.Operation {
 		return
 	}
 	row, _, ok := stepOf(c.Plan, c.Step)
-	if p := d.place(row.At); !ok || p.Host != o.Host || p.Copy != o.Copy {
+	if p := d.place(row.At); !ok || p.Host != o.Host || p.Copy != o.Copy || !answers(o, row, c.Attempt) {
 		return
+	}
+	for row.Step != o.Name { // the host went on by itself: what came before is done
+		d.stepDone(row)
+		row, _, _ = stepOf(c.Plan, d.Cursor.Step)
 	}
 	switch {
 	case o.Failure == nil:
 		d.stepDone(row)
-	case c.Attempt < Attempts && o.Failure.Reason.Passes():
-		d.edit().Attempt++
-		d.try(row)
+	case o.Attempt < Attempts && o.Failure.Reason.Passes():
+		if d.await(row, o.Attempt+1) {
+			d.send(row)
+		}
 	default:
 		d.fail(row.Failed, stepError(o))
 	}
+}
+
+// settles tells whether o is what an unsettled step waits for.
+func settles(o *schemas.Outcome, w *schemas.Waiting) bool {
+	return w.Operation == o.Operation && w.Host == o.Host && w.Copy == o.Copy && slices.ContainsFunc(plans, func(row planStep) bool {
+		return row.Step == w.Step && answers(o, row, w.Attempt)
+	})
 }
 
 // stepError is what a tenant is told of a step that a host could not do.
@@ -107,7 +125,11 @@ func (d *server) stepDone(row planStep) {
 			d.fire(row.Done, row.Percent)
 			d.Flavor = d.Other.Flavor // from RESIZE on the new flavor is shown
 		}
-		d.begin(rows[index+1])
+		if next := rows[index+1]; linked(row, next) {
+			d.await(next, 1) // the host has it already
+		} else {
+			d.begin(next)
+		}
 		return
 	}
 	d.finish(row.Done)

@@ -88,6 +88,9 @@ func (st *state) judge(s *schemas.Step) (Entry, record) {
 	if r.pair.less(e.pair) {
 		return Entry{Fenced: true}, record{}
 	}
+	if e.pair == r.pair && e.operation == r.operation && e.ending == 0 {
+		return Entry{}, record{} // a step that follows another one: nothing new
+	}
 	return Entry{}, r
 }
 

@@ -72,14 +72,17 @@ func (a *Agent) next(ln *lane) (*job, *schemas.Step) {
 	j := ln.waiting[0]
 	ln.waiting[0] = nil
 	ln.waiting = ln.waiting[1:]
-	return j, j.step
+	own := *j.step
+	return j, &own
 }
 
-// latest is the job's delivery with the highest pair.
-func (a *Agent) latest(j *job) *schemas.Step {
+// renew gives a step of the job the pair of its latest delivery.
+func (a *Agent) renew(j *job, s *schemas.Step) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return j.step
+	if pairOf(s).less(pairOf(j.step)) {
+		s.Epoch, s.Version = j.step.Epoch, j.step.Version
+	}
 }
 
 // forget takes the job out before it is answered: a repetition that comes from now on is a job of its own,

@@ -17,8 +17,8 @@ var errOvertaken = errors.New("agent: a later step for the same copy waits")
 // process brings one job to its end: an answer that the bus vouches for. Without one the message is not done, so that
 // the step comes again; only an overtaken one is forgotten unanswered.
 func (a *Agent) process(ctx context.Context, ln *lane, j *job, s *schemas.Step) {
-	began := a.cfg.Now()
-	failure, err := a.outcome(ctx, ln, j, s)
+	n := &news{agent: a}
+	s, failure, err := a.goOn(ctx, ln, j, s, n)
 	done := a.forget(j)
 	if errors.Is(err, errOvertaken) {
 		a.logOf(s).Warn("step given up: its outcome is unknown and a later step for the same copy waits")
@@ -31,11 +31,27 @@ func (a *Agent) process(ctx context.Context, ln *lane, j *job, s *schemas.Step) 
 		}
 		return
 	}
-	if a.log.Enabled(ctx, slog.LevelDebug) {
-		a.logOf(s).Debug("step ended", "took", a.cfg.Now().Sub(began), "done", failure == nil)
-	}
 	if a.reply(ctx, outcomeOf(s, failure)) {
 		finish(done)
+	}
+}
+
+// goOn does a step and those that follow it, until one fails or its actor has said something newer. It returns the
+// last one and what became of it.
+func (a *Agent) goOn(ctx context.Context, ln *lane, j *job, s *schemas.Step, n *news) (*schemas.Step, *schemas.StepFailure, error) {
+	for {
+		began := a.cfg.Now()
+		failure, err := a.outcome(ctx, ln, j, s)
+		n.drop()
+		if a.log.Enabled(ctx, slog.LevelDebug) && err == nil {
+			a.logOf(s).Debug("step ended", "took", a.cfg.Now().Sub(began), "done", failure == nil)
+		}
+		next, more := s.Next()
+		if err != nil || failure != nil || !more || a.overtaken(ln, s) {
+			return s, failure, err
+		}
+		n.tellLater(ctx, outcomeOf(s, nil))
+		s = &next
 	}
 }
 
@@ -45,6 +61,7 @@ func (a *Agent) outcome(ctx context.Context, ln *lane, j *job, s *schemas.Step) 
 	if !known {
 		return failed(schemas.FailureUnknown, "no such step: %q", s.Name), nil
 	}
+	a.renew(j, s)
 	entry, err := a.cfg.Ledger.Begin(s)
 	if err != nil {
 		return nil, err
@@ -59,7 +76,8 @@ func (a *Agent) outcome(ctx context.Context, ln *lane, j *job, s *schemas.Step) 
 	if err != nil {
 		return nil, err
 	}
-	return failure, a.cfg.Ledger.End(a.latest(j), failure)
+	a.renew(j, s)
+	return failure, a.cfg.Ledger.End(s, failure)
 }
 
 // insist calls the driver until it knows what became of the step.
@@ -91,7 +109,7 @@ func (a *Agent) insist(ctx context.Context, ln *lane, s *schemas.Step, do power)
 }
 
 func (a *Agent) open(s *schemas.Step) (schemas.Payload, *schemas.StepFailure) {
-	if len(s.Params.Payload) == 0 {
+	if len(s.Params.Payload) == 0 || !s.Name.TakesPayload() {
 		return schemas.Payload{}, nil
 	}
 	if a.cfg.Open == nil {
