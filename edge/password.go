@@ -2,10 +2,7 @@ package edge
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"fmt"
-
-	"github.com/go-crypt/x/crypt"
 )
 
 // The rounds of crypt(3). A password that the edge makes is random, so stretching buys nothing and the
@@ -41,11 +38,6 @@ func cryptSHA256(plain string, rounds int) (string, error) {
 		return "", err
 	}
 	return cryptWith(plain, salt, rounds), nil
-}
-
-func cryptWith(plain, salt string, rounds int) string {
-	key := crypt.KeySHACrypt(sha256.New, []byte(plain), []byte(salt), rounds)
-	return fmt.Sprintf("$5$rounds=%d$%s$%s", rounds, salt, key)
 }
 
 // randomText draws letters and digits, each equally likely.

@@ -1,8 +1,11 @@
 package edge
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
+
+	"github.com/go-crypt/x/crypt"
 )
 
 // The vectors are those of the public specification "Unix crypt using SHA-256 and SHA-512", as glibc computes them.
@@ -21,6 +24,19 @@ func TestPasswordHashesAreThoseOfCrypt(t *testing.T) {
 	} {
 		if got := cryptWith(c.plain, c.salt, c.rounds); got != c.want {
 			t.Errorf("cryptWith(%q, %q, %d) = %s, want %s", c.plain, c.salt, c.rounds, got, c.want)
+		}
+	}
+}
+
+// The library is slower, and right.
+func TestPasswordHashesAreThoseOfALibrary(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat(alphabet, 5)
+	for n := range 130 {
+		plain, salt := text[n/2:n/2+n], text[n%7:n%7+n%(saltLength+1)]
+		key := crypt.KeySHACrypt(sha256.New, []byte(plain), []byte(salt), 1000)
+		if want := "$5$rounds=1000$" + salt + "$" + string(key); cryptWith(plain, salt, 1000) != want {
+			t.Errorf("cryptWith(%q, %q) = %s, want %s", plain, salt, cryptWith(plain, salt, 1000), want)
 		}
 	}
 }
