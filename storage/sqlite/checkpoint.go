@@ -11,13 +11,16 @@ import (
 )
 
 const (
-	// checkpointBytes is about how much is committed between two checkpoints. Commits go on meanwhile.
-	checkpointBytes = 8 << 20
+	// checkpointBytes is about how much log is written between two checkpoints. Commits go on meanwhile.
+	checkpointBytes = 32 << 20
 	// commitBytes counts for each commit beside its rows: also the smallest one writes whole pages of every table and
 	// index that it touches. Measured: 30 pages, under a load of small commits.
-	commitBytes = 32 << 10
-	// maxLogPages is above how many pages of log, 64 MiB, commits wait until the rest of it is copied, so that it begins anew.
-	maxLogPages = 64 << 20 / pageSize
+	commitBytes = 30 * pageSize
+	// longLog is from which length on commits wait until a checkpoint has copied its end too, so that the log begins
+	// anew: under load there is no other moment at which all of it is copied.
+	longLog = checkpointBytes / 2
+	// leftLog is how much log of an ended process a start reads without copying it.
+	leftLog = 8 << 20
 )
 
 // checkpointer copies the write-ahead log into the database beside the commits: inside
@@ -73,8 +76,8 @@ func (c *checkpointer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		left, err := checkpoint(ctx, c.side)
-		if err == nil && left > maxLogPages {
+		length, err := checkpoint(ctx, c.side)
+		if err == nil && length > longLog {
 			_, err = checkpoint(ctx, c.write)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -87,7 +90,7 @@ func (c *checkpointer) run(ctx context.Context) {
 // always killed early would never copy any of it, and each start would read more.
 func clearLog(ctx context.Context, write *sqlx.DB, path string) error {
 	info, err := os.Stat(path + "-wal")
-	if err != nil || info.Size() < checkpointBytes {
+	if err != nil || info.Size() < leftLog {
 		return nil //nolint:nilerr // there is none yet
 	}
 	var row struct {
@@ -98,19 +101,13 @@ func clearLog(ctx context.Context, write *sqlx.DB, path string) error {
 	return write.GetContext(ctx, &row, `PRAGMA wal_checkpoint(TRUNCATE)`)
 }
 
-// checkpoint copies what no reader needs to stay. It returns how many pages the log has, or 0 when all are copied:
-// then the next commit begins the log anew.
-func checkpoint(ctx context.Context, db *sqlx.DB) (int, error) {
+// checkpoint copies what no reader needs to stay. It returns the length of the log in bytes.
+func checkpoint(ctx context.Context, db *sqlx.DB) (int64, error) {
 	var row struct {
-		Busy   int `db:"busy"`
-		Log    int `db:"log"`
-		Copied int `db:"checkpointed"`
+		Busy   int   `db:"busy"`
+		Log    int64 `db:"log"` // pages
+		Copied int   `db:"checkpointed"`
 	}
-	if err := db.GetContext(ctx, &row, `PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
-		return 0, err
-	}
-	if row.Log == row.Copied {
-		return 0, nil
-	}
-	return row.Log, nil
+	err := db.GetContext(ctx, &row, `PRAGMA wal_checkpoint(PASSIVE)`)
+	return row.Log * pageSize, err
 }
