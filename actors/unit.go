@@ -34,7 +34,8 @@ type unit struct {
 	refused    int64
 	ended      int64
 
-	state unitState // guarded by the committer's mutex
+	state  unitState // guarded by the committer's mutex
+	awaits int       // turns of other shards that it began and that are not submitted; guarded by the committer's mutex
 }
 
 type unitState int
@@ -280,6 +281,7 @@ func (s *shard) ask(t *turn, r core.Request) {
 	}
 	row := storage.OutboxRow{ID: r.ID, Shard: s.id, To: r.To, Type: r.Type, Body: body, Created: t.now}
 	if s.outbox[r.ID] == nil {
+		row.New = true
 		s.engine.stats.outbox.Add(1)
 	}
 	s.outbox[r.ID] = &request{row: row, message: r.Message, sentAt: t.now}

@@ -177,6 +177,8 @@ type OutboxRow struct {
 	Type    schemas.MessageType
 	Body    []byte
 	Created time.Time
+	// New says that the store has no row with this ID: when the same batch has the answer, there is nothing to write.
+	New bool
 }
 
 // PayloadRow is what a step still has to deliver, sealed.

@@ -189,6 +189,16 @@ func testMadeAndGone(r *rig) {
 			t.Errorf("Payload() = %v, want ErrNotFound", err)
 		}
 	}
+	// A request that is asked and answered in one batch leaves nothing, also where the answer comes before the repetition.
+	asked, answered := r.of(alice), r.of(alice)
+	asked.Outbox = []storage.OutboxRow{{ID: "new", Shard: asked.Shard, Type: "allocate", Body: []byte("{}"), New: true}}
+	answered.Answered = []string{"new"}
+	repeated := asked
+	repeated.Outbox = []storage.OutboxRow{asked.Outbox[0]}
+	repeated.Outbox[0].New = false
+	r.commit(asked, repeated, answered)
+	r.commit(asked)
+	r.commit(answered, asked, answered)
 	// An unanswered request that is repeated and answered in one batch is gone too.
 	r.commit(first)
 	again := r.of(alice)

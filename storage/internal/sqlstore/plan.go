@@ -163,7 +163,7 @@ func (p *plan) holds(k hashKey) bool {
 func (p *plan) addQueued(i int, u *storage.Unit) error {
 	for k := range u.Outbox {
 		o := &u.Outbox[k]
-		p.outbox.put(outboxKey{o.Shard, o.ID}, item[storage.OutboxRow]{unit: i, value: o})
+		p.outbox.put(outboxKey{o.Shard, o.ID}, item[storage.OutboxRow]{unit: i, fresh: o.New, value: o})
 	}
 	for _, id := range u.Answered {
 		row := &storage.OutboxRow{ID: id, Shard: u.Shard}
@@ -296,11 +296,12 @@ func (p *plan) outboxChanges() []change {
 	}
 	for _, it := range p.outbox.sorted(byKey) {
 		o := it.value
-		if it.gone { // also when this batch asked it: it may be the repetition of an earlier one
+		switch {
+		case !it.gone:
+			put.add(it.unit, int64(o.Shard), o.ID, int64(o.To), string(o.Type), micros(o.Created), string(o.Body))
+		case !it.fresh:
 			remove.add(it.unit, int64(o.Shard), o.ID)
-			continue
 		}
-		put.add(it.unit, int64(o.Shard), o.ID, int64(o.To), string(o.Type), micros(o.Created), string(o.Body))
 	}
 	return []change{put, remove}
 }
