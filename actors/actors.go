@@ -113,13 +113,15 @@ func (e *Engine) Start(ctx context.Context) error {
 	e.teller = newTeller(background, e)
 	e.committer = newCommitter(background, e)
 	e.loader = newLoader(background, &e.wg)
+	workers := newWorkers(background.Done())
 	ready := make(chan error, schemas.Shards) // one answer per shard
 	for n := range schemas.Shards {
 		s := newShard(e, schemas.Shard(n), ready)
 		if err := e.cfg.Bus.Declare(ctx, bus.ShardQueue(s.id)); err != nil {
 			return fmt.Errorf("declare the queue of shard %d: %w", n, err)
 		}
-		e.shards[n] = e.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s }, actor.WithMailbox(actor.UnboundedLockfree())))
+		e.shards[n] = e.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s },
+			actor.WithMailbox(actor.UnboundedLockfree()), actor.WithDispatcher(workers)))
 	}
 	for n := range schemas.Shards {
 		e.send(schemas.Shard(n), begin{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,10 @@ import (
 // maxBatch is how many units one transaction takes at most. Measured on the embedded store: 708, 514 and 346 us of CPU
 // for a create at 16, 64 and 256 creates (of five units each) per transaction.
 const maxBatch = 1024
+
+// answerWait is how long a batch waits for the answers to what its units ask of shards of this node. Measured at 500
+// creates a second: with them in the same transaction instead of the next, half the admissions take one commit less.
+const answerWait = 300 * time.Microsecond
 
 // committer writes the units of all shards of this node, in the order of submission, one batch at a time. Batches
 // form while the last one commits. What a unit tells leaves only after its commit.
@@ -59,6 +64,10 @@ func (c *committer) submit(u *unit) bool {
 	if c.since.IsZero() {
 		c.since = c.engine.cfg.Now()
 	}
+	u.awaits = len(u.letters) + len(u.asks)
+	if from := u.item.from; from != nil {
+		from.awaits--
+	}
 	c.queue = append(c.queue, u)
 	c.tellEarly(u)
 	select {
@@ -84,6 +93,7 @@ func (c *committer) loop(ctx context.Context) {
 			return
 		}
 		for {
+			c.awaitAnswers()
 			batch := c.take()
 			if len(batch) == 0 {
 				break
@@ -93,6 +103,28 @@ func (c *committer) loop(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// awaitAnswers gives shards a moment to answer what the waiting units ask of them.
+func (c *committer) awaitAnswers() {
+	if c.answered() {
+		return
+	}
+	end := time.NewTimer(answerWait)
+	defer end.Stop()
+	for !c.answered() {
+		select {
+		case <-c.wake:
+		case <-end.C:
+			return
+		}
+	}
+}
+
+func (c *committer) answered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !slices.ContainsFunc(c.queue, func(u *unit) bool { return u.awaits > 0 })
 }
 
 // finish lets go of who waits for work to be done that will not be done.

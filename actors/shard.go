@@ -111,7 +111,8 @@ type item struct {
 
 func newShard(e *Engine, id schemas.Shard, ready chan<- error) *shard {
 	s := &shard{engine: e, id: id, ready: ready, defects: make(map[string]int), sick: make(map[schemas.Ref]bool)}
-	s.props = actor.PropsFromProducer(func() actor.Actor { return s.cell }, actor.WithMailbox(actor.UnboundedLockfree()))
+	s.props = actor.PropsFromProducer(func() actor.Actor { return s.cell }, actor.WithMailbox(actor.UnboundedLockfree()),
+		actor.WithDispatcher(actor.NewSynchronizedDispatcher(throughput)))
 	s.forget()
 	return s
 }

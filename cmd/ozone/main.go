@@ -118,17 +118,17 @@ func (s *serveCmd) Run(ctx context.Context, e *env) error {
 // How a node uses its machine. The heap may grow to five times what is live before it is collected, as long as all of
 // it stays below the limit; source: docs/promises.md, a node under overload stays below 512 MiB. Threads that wait for
 // the disk hold a processor of the scheduler for a while, so there are more of these than cores; measured on two cores:
-// 4 instead of 2 carry 30 % more creates, in commits of 105 units instead of 22.
+// 3 carry 40 % more creates than 2 and 5 % more than 4.
 const (
-	gcPercent        = 400
-	memoryLimit      = 400 << 20 // bytes; soft: above it the collector works harder
-	processorsPerCPU = 2
+	gcPercent       = 400
+	memoryLimit     = 400 << 20 // bytes; soft: above it the collector works harder
+	extraProcessors = 1
 )
 
 // tune sets the runtime unless the environment does.
 func tune() {
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(processorsPerCPU * runtime.NumCPU())
+		runtime.GOMAXPROCS(runtime.NumCPU() + extraProcessors)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

@@ -1,0 +1,36 @@
+package actors
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone/actors/core"
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+func TestABatchWaitsForWhatItsUnitsAsk(t *testing.T) {
+	t.Parallel()
+	c := &committer{
+		engine: &Engine{cfg: Config{Now: time.Now}}, dropped: map[schemas.Shard]int{}, wake: make(chan struct{}, 1),
+	}
+	asks := &unit{asks: make([]core.Request, 1)}
+	answers := &unit{item: item{from: asks}, letters: make([]core.Letter, 1)}
+	decides := &unit{item: item{from: answers}}
+	for _, step := range []struct {
+		unit *unit
+		want bool
+	}{{&unit{}, true}, {asks, false}, {answers, false}, {decides, true}} {
+		if !c.submit(step.unit) {
+			t.Fatal("a unit was refused")
+		}
+		if got := c.answered(); got != step.want {
+			t.Errorf("%d units wait, answered() = %v, want %v", len(c.queue), got, step.want)
+		}
+	}
+	unanswered := &unit{asks: make([]core.Request, 1)}
+	c.submit(unanswered)
+	c.awaitAnswers() // returns all the same
+	if got := len(c.take()); got != 5 {
+		t.Errorf("the batch has %d units, want all 5", got)
+	}
+}
