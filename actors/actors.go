@@ -63,6 +63,7 @@ type Engine struct {
 	committer *committer
 	teller    *teller
 	loader    *loader
+	beside    func(job func(context.Context)) // runs a job on a goroutine of its own; its context ends with the engine
 	stats     counters
 	fatal     chan error // holds one error
 
@@ -99,7 +100,7 @@ func withDefaults(r Rules) Rules {
 	return r
 }
 
-// Start claims every shard and returns when all of them run.
+// Start claims every shard and returns when all of them run and consume.
 func (e *Engine) Start(ctx context.Context) error {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.mu.Lock()
@@ -113,6 +114,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	e.teller = newTeller(background, e)
 	e.committer = newCommitter(background, e)
 	e.loader = newLoader(background, &e.wg)
+	e.beside = func(job func(context.Context)) { e.wg.Go(func() { job(background) }) }
 	workers := newWorkers(background.Done())
 	ready := make(chan error, schemas.Shards) // one answer per shard
 	for n := range schemas.Shards {
@@ -134,6 +136,8 @@ func (e *Engine) Start(ctx context.Context) error {
 			}
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-background.Done():
+			return errors.New("start: the engine was stopped")
 		}
 	}
 	e.wg.Go(func() { e.tick(background) })

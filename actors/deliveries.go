@@ -28,26 +28,77 @@ type arrived struct {
 
 // The messages of a shard's mailbox about its queue.
 type (
+	consuming struct { // what a Consume has come to: one of the two
+		consumer bus.Consumer
+		err      error
+	}
 	hungUp struct{ consumer bus.Consumer } // nothing more comes from it
 	reopen struct{}                        // try to consume again
 )
 
-// consume starts the goroutine that reads the shard's queue; it ends with the consumer.
-func (s *shard) consume(ctx actor.Context) error {
-	consumer, err := s.engine.cfg.Bus.Consume(context.Background(), bus.ShardQueue(s.id), prefetch)
-	if err != nil {
-		return fmt.Errorf("consume the queue of shard %d: %w", s.id, err)
+// consume asks for the shard's queue beside the mailbox, since a broker may take its time; the answer comes as
+// consuming. It does nothing when the queue is here or is being asked for.
+func (s *shard) consume(ctx actor.Context) {
+	if s.consumer != nil || s.asking || s.stopping() {
+		return
 	}
-	s.consumer = consumer
-	e, self := s.engine, ctx.Self()
-	e.wg.Go(func() {
-		for d := range consumer.Deliveries() {
-			m, err := decode(&d)
-			e.system.Root.Send(self, &arrived{consumer: consumer, delivery: d, message: m, err: err})
+	s.asking = true
+	e, self, id := s.engine, ctx.Self(), s.id
+	e.beside(func(c context.Context) {
+		consumer, err := e.cfg.Bus.Consume(c, bus.ShardQueue(id), prefetch)
+		if err != nil {
+			e.system.Root.Send(self, consuming{err: fmt.Errorf("consume the queue of shard %d: %w", id, err)})
+			return
 		}
-		e.system.Root.Send(self, hungUp{consumer})
+		e.system.Root.Send(self, consuming{consumer: consumer})
+		e.relay(c, self, consumer)
 	})
-	return nil
+}
+
+// relay brings a shard what its consumer gets. It ends with the consumer, which it closes at the engine's end: the
+// shard may have ended before it knew of it.
+func (e *Engine) relay(ctx context.Context, to *actor.PID, c bus.Consumer) {
+	defer c.Close()
+	for {
+		select {
+		case d, open := <-c.Deliveries():
+			if !open {
+				e.system.Root.Send(to, hungUp{c})
+				return
+			}
+			m, err := decode(&d)
+			e.system.Root.Send(to, &arrived{consumer: c, delivery: d, message: m, err: err})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// consuming takes up the queue, or asks for it again after a while. A first Consume that failed is not repeated:
+// whoever starts the node must know.
+func (s *shard) consuming(ctx actor.Context, c consuming) {
+	s.asking = false
+	switch {
+	case c.err != nil && s.ready != nil:
+		s.lost(c.err)
+	case c.err != nil:
+		s.askLater(ctx, c.err)
+	case s.stopping():
+		c.consumer.Close() // the next owner gets it
+	default:
+		s.consumer = c.consumer
+		s.tellReady()
+	}
+}
+
+// askLater has a lost queue asked for again, unless nobody can have it any more.
+func (s *shard) askLater(ctx actor.Context, err error) {
+	if s.stopping() || errors.Is(err, bus.ErrClosed) {
+		return
+	}
+	s.engine.cfg.Log.Warn("queue is lost; it is asked for again", "shard", int(s.id), "error", err)
+	e, self := s.engine, ctx.Self()
+	time.AfterFunc(consumeRetry, func() { e.system.Root.Send(self, reopen{}) })
 }
 
 // decode reads a delivery's message, which must be for an actor that there may be.
@@ -102,20 +153,7 @@ func (s *shard) hungUp(ctx actor.Context, c bus.Consumer) {
 	c.Close()
 	s.consumer, s.window = nil, window{}
 	s.queue = slices.DeleteFunc(s.queue, func(i item) bool { return i.arrived != nil })
-	s.reopen(ctx)
-}
-
-func (s *shard) reopen(ctx actor.Context) {
-	if s.consumer != nil || s.stopping() {
-		return
-	}
-	err := s.consume(ctx)
-	if err == nil || errors.Is(err, bus.ErrClosed) {
-		return
-	}
-	s.engine.cfg.Log.Warn("queue is lost; it is asked for again", "shard", int(s.id), "error", err)
-	e, self := s.engine, ctx.Self()
-	time.AfterFunc(consumeRetry, func() { e.system.Root.Send(self, reopen{}) })
+	s.consume(ctx)
 }
 
 // hangUp gives what is not acknowledged back to the queue.

@@ -87,23 +87,26 @@ type faultyBus struct {
 	bus.Bus
 
 	mu        sync.Mutex
-	consumers map[bus.Address]*faultyConsumer          // guarded by mu; the last one of each queue
-	onConsume func(a bus.Address) error                // guarded by mu
-	onPublish func(a bus.Address, m bus.Message) error // guarded by mu
+	consumers map[bus.Address]*faultyConsumer                // guarded by mu; the last one of each queue
+	onConsume func(ctx context.Context, a bus.Address) error // guarded by mu; called without it, since it may hang
+	onPublish func(a bus.Address, m bus.Message) error       // guarded by mu
 }
 
 func (f *faultyBus) Consume(ctx context.Context, a bus.Address, prefetch int) (bus.Consumer, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.onConsume != nil {
-		if err := f.onConsume(a); err != nil {
+	on := f.onConsume
+	f.mu.Unlock()
+	if on != nil {
+		if err := on(ctx, a); err != nil {
 			return nil, err
 		}
 	}
-	c, err := f.Bus.Consume(ctx, a, prefetch)
+	c, err := f.Bus.Consume(context.WithoutCancel(ctx), a, prefetch) // a broker may say yes when ctx has just ended
 	if err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.consumers == nil {
 		f.consumers = make(map[bus.Address]*faultyConsumer)
 	}

@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func TestAShardWhoseQueueWasLostGoesOn(t *testing.T) {
 	lost := r.bus.consumer(queue)
 	tries := 0
 	r.bus.mu.Lock()
-	r.bus.onConsume = func(a bus.Address) error { // called with mu held
+	r.bus.onConsume = func(_ context.Context, a bus.Address) error { // one call at a time: only one queue is lost
 		if tries++; a == queue && tries == 1 {
 			return errBroken
 		}

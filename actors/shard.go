@@ -34,7 +34,7 @@ type shard struct {
 	engine *Engine
 	id     schemas.Shard
 	epoch  schemas.Epoch
-	ready  chan<- error // told once, when the first claim is done
+	ready  chan<- error // told once, when the shard runs and consumes for the first time
 
 	generation int // goes up with every reset: what was sent for an older one is dropped
 	running    bool
@@ -47,6 +47,7 @@ type shard struct {
 	turn       *turn
 	turns      uint64
 	consumer   bus.Consumer
+	asking     bool // a Consume is under way
 	window     window
 
 	ops     map[schemas.OperationID]*openOperation
@@ -165,8 +166,10 @@ func (s *shard) receive(ctx actor.Context) {
 		s.reread(ctx, m.failed)
 	case hungUp:
 		s.hungUp(ctx, m.consumer)
+	case consuming:
+		s.consuming(ctx, m)
 	case reopen:
-		s.reopen(ctx)
+		s.consume(ctx)
 	case alarm:
 		s.wakeDue(ctx)
 	case tick:
@@ -204,12 +207,17 @@ func (s *shard) claimLoaded(ctx actor.Context, l loaded) {
 		s.lost(err)
 		return
 	}
-	if s.ready != nil {
+	s.tellReady()
+	s.next(ctx)
+}
+
+// tellReady lets Start go on, once.
+func (s *shard) tellReady() {
+	if s.ready != nil && s.running && s.consumer != nil {
 		s.ready <- nil
 		s.ready = nil
 		s.engine.claimed.Add(1)
 	}
-	s.next(ctx)
 }
 
 // claimed takes over what the shard owes: every actor with a timer asks again for what it waits for.
@@ -237,10 +245,8 @@ func (s *shard) claimed(ctx actor.Context, c *storage.Claim) error {
 		s.timers.set(c.Snapshots[i].Ref, c.Snapshots[i].WakeAt)
 	}
 	s.queue = append(s.resumes(c.Snapshots), s.queue...)
-	if s.consumer == nil && !s.stopping() {
-		if err := s.consume(ctx); err != nil {
-			return err
-		}
+	if s.ready != nil { // later, a lost queue is being asked for already
+		s.consume(ctx)
 	}
 	s.running = true
 	s.resend(s.claimedAt, 0)

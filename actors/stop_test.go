@@ -73,7 +73,7 @@ func TestAStartThatFailsCanBeStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, b := range map[string]bus.Bus{"no bus": closed, "no consumer": &faultyBus{
-		Bus: inproc.New(inproc.Config{}), onConsume: func(bus.Address) error { return errBroken },
+		Bus: inproc.New(inproc.Config{}), onConsume: func(context.Context, bus.Address) error { return errBroken },
 	}} {
 		e, err := actors.New(actors.Config{Bus: b, Store: r.store, Node: name, Now: r.now, Log: r.log(), Rules: r.rules})
 		if err != nil {
