@@ -244,8 +244,10 @@ func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
 	if err := broker.Block(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range streams {
-		s.await(t, "refused while the broker is blocked", func() bool { return s.refused > 10 })
+	closing := open(t, amqp.Config{URL: broker.Vhost(t, "block"), Log: logged(t)})
+	for _, other := range []bus.Bus{b, closing} {
+		declare(t, other, bus.ShardQueue(9)) // consumed by nobody
+		untilRefused(t, other, bus.ShardQueue(9))
 	}
 	if got, want := b.Status(), (amqp.Status{Consuming: true, Blocked: true}); got != want {
 		t.Errorf("Status() = %+v, want %+v", got, want)
@@ -257,6 +259,13 @@ func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("the refusal took %v, want it at once", took)
 	}
+	began = time.Now()
+	if err := closing.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("Close took %v while the broker is blocked", took)
+	}
 	declare(t, b, bus.HostQueue(1)) // the other connection is not blocked
 	if err := broker.Unblock(t.Context()); err != nil {
 		t.Fatal(err)
@@ -265,6 +274,25 @@ func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
 		s.more(t, 100)
 	}
 	judge()
+}
+
+// untilRefused publishes until the bus says that its broker takes nothing. What was on its way when the broker began to
+// block is answered only when it no longer does, so each try is a message of its own.
+func untilRefused(t *testing.T, b bus.Bus, a bus.Address) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for n := 0; ; n++ {
+		try, end := context.WithTimeout(ctx, 100*time.Millisecond)
+		err := bus.Send(try, b, a, bus.Message{ID: fmt.Sprint("try ", n), Type: schemas.TypeCommand})
+		end()
+		if errors.Is(err, bus.ErrFull) {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("the last of %d messages to a blocked broker: %v, want %v", n+1, err, bus.ErrFull)
+		}
+	}
 }
 
 // brokerHangs stops the broker in its tracks while bodies large enough to fill every buffer are on their way.

@@ -35,6 +35,16 @@ type session struct {
 // cut ends the connection at once, whatever state it is in.
 func (s *session) cut() { _ = s.bare.Close() }
 
+// close ends the connection politely when the broker answers in time. One that has blocked it does not, and the
+// library's own deadline is moved on by every heartbeat.
+func (s *session) close() {
+	impatient := time.AfterFunc(hangUp, s.cut)
+	defer impatient.Stop()
+	_ = s.conn.Close() // it ends in either case
+	s.cut()
+	<-s.gone
+}
+
 // control runs a declaration. One that the broker refuses takes its channel along; the next gets a new one.
 func (s *session) control(declare func(*amqp091.Channel) error) error {
 	s.mu.Lock()
@@ -106,9 +116,7 @@ func (l *link) keep(life context.Context, s *session) {
 			l.log.Warn("broker lost")
 		case <-life.Done():
 			l.set(nil)
-			_ = s.conn.CloseDeadline(l.dialer.cfg.Now().Add(hangUp)) // it ends in either case
-			s.cut()
-			<-s.gone
+			s.close()
 		}
 		s.wait()
 		if s = l.reopen(life); s != nil {
