@@ -21,7 +21,7 @@ check: tidy-check lint race ## Formatting, lint, import rules, unit tests under 
 
 .PHONY: test
 test: build rig ## Every test
-	go test -shuffle=on -timeout 20m ./...
+	go test -p 1 -shuffle=on -timeout 20m ./...
 
 .PHONY: rig
 rig: ## Install the servers that the tests start, where they are missing

@@ -20,6 +20,9 @@ import (
 // Source: docs/numbers.md.
 const DefaultQueueLimit = 100_000
 
+// DefaultConfirmPatience is far above what a busy broker takes. Source: docs/numbers.md.
+const DefaultConfirmPatience = 20 * time.Second
+
 // Config says which broker and which clock. URL and Now are required.
 type Config struct {
 	// URL of the broker, amqp:// or amqps://, with the virtual host of the nodes as its path.
@@ -29,6 +32,9 @@ type Config struct {
 	// QueueLimit is how many messages a shard or host queue holds; 0 is DefaultQueueLimit. All nodes must agree,
 	// and the queues that are there keep the limit they were declared with.
 	QueueLimit int
+	// ConfirmPatience is how long a message may be without its confirm on a connection that is not blocked, before that
+	// is given up for a new one; 0 is DefaultConfirmPatience.
+	ConfirmPatience time.Duration
 	// Log hears of lost and new connections; nil is silence.
 	Log *slog.Logger
 	// Now is the clock that turns the time a message expires into its time to live.
@@ -44,6 +50,9 @@ func (c *Config) complete() error {
 	}
 	if c.QueueLimit == 0 {
 		c.QueueLimit = DefaultQueueLimit
+	}
+	if c.ConfirmPatience == 0 {
+		c.ConfirmPatience = DefaultConfirmPatience
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -82,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 		consumers: map[*consumer]struct{}{}, replies: map[bus.Address]*replyDestination{},
 	}
 	b.consume = newLink("consume", d, declareExchanges, cfg.Log)
-	b.publish = newLink("publish", d, openLanes, cfg.Log)
+	b.publish = newLink("publish", d, b.openLanes, cfg.Log)
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
 	for _, l := range []*link{b.consume, b.publish} {

@@ -22,6 +22,7 @@ func TestFaults(t *testing.T) {
 	broker := rig.StartRabbitMQ(t)
 	brokerKilledUnderLoad(t, broker)
 	brokerBlocked(t, broker)
+	queueFrozen(t, broker)
 	brokerHangs(t, broker)
 }
 
@@ -274,6 +275,36 @@ func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
 		s.more(t, 100)
 	}
 	judge()
+}
+
+// queueFrozen has one queue answer nothing while the broker is well: what waits for its confirms must not wait for ever.
+func queueFrozen(t *testing.T, broker *rig.RabbitMQ) {
+	t.Helper()
+	const vhost = "frozen"
+	b := open(t, amqp.Config{URL: broker.Vhost(t, vhost), Log: logged(t), ConfirmPatience: time.Second})
+	frozen, well := bus.ShardQueue(1), bus.ShardQueue(2)
+	declare(t, b, frozen)
+	declare(t, b, well)
+	if err := broker.Freeze(t.Context(), vhost, string(frozen)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err := bus.Send(ctx, b, frozen, bus.Message{ID: "1", Type: schemas.TypeCommand})
+	if err == nil || ctx.Err() != nil || errors.Is(err, bus.ErrFull) || errors.Is(err, bus.ErrUnroutable) {
+		t.Errorf("outcome of a message to a frozen queue = %v, want one that says that nobody knows", err)
+	}
+	if err := broker.Thaw(t.Context(), vhost, string(frozen)); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []bus.Address{well, frozen} {
+		for err := bus.ErrFull; errors.Is(err, bus.ErrFull) && ctx.Err() == nil; { // until the next connection is there
+			err = bus.Send(ctx, b, a, bus.Message{ID: "2", Type: schemas.TypeCommand})
+			if err != nil && !errors.Is(err, bus.ErrFull) {
+				t.Errorf("confirmation to %s on the next connection = %v, want nil", a, err)
+			}
+		}
+	}
 }
 
 // untilRefused publishes until the bus says that its broker takes nothing. What was on its way when the broker began to

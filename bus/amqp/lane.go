@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -27,11 +28,13 @@ var errUnknown = errors.New("bus: connection lost before the confirm")
 
 // lane is a publishing channel. Confirms are told in the order of publishing.
 type lane struct {
-	session *session
-	ch      *amqp091.Channel
-	slots   chan struct{} // holds one word per message on its way
-	turn    chan struct{} // holds one word while a message is written; a lock that minds contexts
-	pending chan outgoing // as large as the window: never blocks
+	session  *session
+	ch       *amqp091.Channel
+	patience time.Duration // see Config.ConfirmPatience
+	log      *slog.Logger
+	slots    chan struct{} // holds one word per message on its way
+	turn     chan struct{} // holds one word while a message is written; a lock that minds contexts
+	pending  chan outgoing // as large as the window: never blocks
 	// returns is as large as the window, too: the library drops what it cannot hand over, and the confirm that
 	// follows a dropped return would vouch for a message that is nowhere.
 	returns  chan amqp091.Return
@@ -47,7 +50,7 @@ type outgoing struct {
 }
 
 // openLanes prepares a publishing session.
-func openLanes(_ context.Context, s *session) error {
+func (b *Bus) openLanes(_ context.Context, s *session) error {
 	for range lanes {
 		ch, err := s.conn.Channel()
 		if err != nil {
@@ -57,7 +60,7 @@ func openLanes(_ context.Context, s *session) error {
 			return err
 		}
 		l := &lane{
-			session: s, ch: ch,
+			session: s, ch: ch, patience: b.cfg.ConfirmPatience, log: b.cfg.Log,
 			slots: make(chan struct{}, laneWindow), turn: make(chan struct{}, 1),
 			pending: make(chan outgoing, laneWindow),
 			returns: ch.NotifyReturn(make(chan amqp091.Return, laneWindow)),
@@ -146,9 +149,32 @@ func (l *lane) tell() {
 }
 
 func (l *lane) settle(o outgoing) {
-	<-o.confirm.Done() // by the broker or by the channel's end
+	l.await(o)
 	o.confirmed(l.outcome(o))
 	<-l.slots
+}
+
+// await returns when o is confirmed, by the broker or by the channel's end. A queue that has lost its leader for good
+// takes messages and never answers; a new connection finds it again, or is told that it is not there.
+func (l *lane) await(o outgoing) {
+	select {
+	case <-o.confirm.Done():
+		return
+	default:
+	}
+	for {
+		patience := time.NewTimer(l.patience)
+		select {
+		case <-o.confirm.Done():
+			patience.Stop()
+			return
+		case <-patience.C:
+			if !l.session.gate.isShut() {
+				l.log.Error("broker does not confirm; the connection is given up", "queue", o.key, "waited", l.patience)
+				l.session.cut()
+			}
+		}
+	}
 }
 
 func (l *lane) outcome(o outgoing) error {

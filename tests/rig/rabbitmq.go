@@ -186,6 +186,16 @@ func (r *RabbitMQ) Unblock(ctx context.Context) error {
 	return r.control(ctx, "set_vm_memory_high_watermark", "0.4")
 }
 
+// Freeze makes one quorum queue answer nothing, with all others at work.
+func (r *RabbitMQ) Freeze(ctx context.Context, vhost, queue string) error {
+	return r.control(ctx, "eval", fmt.Sprintf("sys:suspend('%s_%s').", vhost, queue))
+}
+
+// Thaw lets the queue go on.
+func (r *RabbitMQ) Thaw(ctx context.Context, vhost, queue string) error {
+	return r.control(ctx, "eval", fmt.Sprintf("sys:resume('%s_%s').", vhost, queue))
+}
+
 func (r *RabbitMQ) control(ctx context.Context, args ...string) error {
 	if out, err := r.command(ctx, rabbitControl, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("rabbitmqctl %v: %w\n%s", args, err, out)
