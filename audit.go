@@ -22,10 +22,10 @@ const LawInventory = "host.inventory"
 func Audit(ctx context.Context, cfg Config) (storage.Report, error) {
 	cfg = cfg.withDefaults()
 	path := filepath.Join(cfg.Data, storeFile)
-	if !exists(path) {
+	if cfg.Store == storeSQLite && !exists(path) {
 		return storage.Report{}, fmt.Errorf("no store %s: name the data directory with --data", path)
 	}
-	store, err := lookAtStore(ctx, path, cfg.Log)
+	store, err := lookAtStore(ctx, &cfg, path)
 	if err != nil {
 		return storage.Report{}, err
 	}

@@ -24,10 +24,10 @@ type Config struct {
 	Listen string `help:"Address of the HTTP service. Beyond loopback it needs --tls-cert or --insecure." default:"127.0.0.1:8774"`
 	// Data is the directory of everything that is kept; one process at a time has it.
 	Data string `help:"Directory of everything that is kept; made when it is not there." default:"./.data"`
-	// Bus picks the message bus.
-	Bus string `help:"Message bus: inproc." default:"inproc"`
-	// Store picks the store.
-	Store string `help:"Store: sqlite." default:"sqlite"`
+	// Bus picks the message bus: inproc, or the URL of a RabbitMQ.
+	Bus string `help:"Message bus: inproc, or amqp://USER:PASSWORD@HOST/VHOST (better in OZONE_BUS: others can read a command line)." default:"inproc"`
+	// Store picks the store: sqlite, or the URL of a PostgreSQL database.
+	Store string `help:"Store: sqlite, or postgres://USER:PASSWORD@HOST/DATABASE (better in OZONE_STORE)." default:"sqlite"`
 	// Hosts picks the physical machines: sim:N is N simulated ones.
 	Hosts string `help:"Physical machines: sim:N is N simulated ones." default:"sim:8"`
 
@@ -82,7 +82,7 @@ type Config struct {
 // Defaults is what zero fields mean.
 func Defaults() Config {
 	return Config{
-		Listen: "127.0.0.1:8774", Data: "./.data", Bus: "inproc", Store: "sqlite", Hosts: "sim:8",
+		Listen: "127.0.0.1:8774", Data: "./.data", Bus: busInproc, Store: storeSQLite, Hosts: "sim:8",
 		SimRAMGiB: 128, SimDiskGB: 8000, PublicPool: "198.18.0.0/15", PrivatePool: "10.0.0.0/8",
 		Wait: edge.DefaultWait, ConfirmAfter: 24 * time.Hour, RetryEvery: 10 * time.Second,
 		Quarantine: time.Minute, LostAfter: 20 * time.Second,
@@ -127,12 +127,7 @@ func (c Config) Validate() error {
 	c = c.withDefaults()
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Bus != "inproc" {
-		bad("--bus %s: want inproc", c.Bus)
-	}
-	if c.Store != "sqlite" {
-		bad("--store %s: want sqlite", c.Store)
-	}
+	errs = append(errs, c.validateParts()...)
 	if _, err := c.simulated(); err != nil {
 		errs = append(errs, err)
 	}

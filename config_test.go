@@ -15,14 +15,37 @@ func TestZeroConfigIsValid(t *testing.T) {
 	}
 }
 
+func TestServersAreValid(t *testing.T) {
+	t.Parallel()
+	for _, c := range []ozone.Config{
+		{Bus: "amqp://localhost", Store: "postgres://localhost/ozone"},
+		{Bus: "amqps://localhost/ozone", Store: "postgresql://localhost/ozone"},
+		{Store: "postgres://localhost/ozone"},
+	} {
+		if err := c.Validate(); err != nil {
+			t.Errorf("Validate() of %s, %s = %v, want nil", c.Bus, c.Store, err)
+		}
+	}
+}
+
+func TestPasswordsAreInNoError(t *testing.T) {
+	t.Parallel()
+	cfg := ozone.Config{Bus: "kafka://u:secret-1@h/v", Store: "mysql://u:secret@2@h/d"}
+	err := cfg.Validate()
+	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "mysql://u:...@h/d") {
+		t.Errorf("Validate() = %v, want an error without the passwords", err)
+	}
+}
+
 func TestValidateRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*ozone.Config)
 		want   string
 	}{
-		"another bus":           {func(c *ozone.Config) { c.Bus = "amqp://localhost" }, "--bus"},
-		"another store":         {func(c *ozone.Config) { c.Store = "postgres://localhost" }, "--store"},
+		"another bus":           {func(c *ozone.Config) { c.Bus = "kafka://localhost" }, "--bus"},
+		"another store":         {func(c *ozone.Config) { c.Store = "mysql://localhost" }, "--store"},
+		"a broker on SQLite":    {func(c *ozone.Config) { c.Bus = "amqp://localhost" }, "--store"},
 		"no hosts":              {func(c *ozone.Config) { c.Hosts = "sim:0" }, "--hosts"},
 		"too many hosts":        {func(c *ozone.Config) { c.Hosts = "sim:501" }, "--hosts"},
 		"hosts without a kind":  {func(c *ozone.Config) { c.Hosts = "8" }, "--hosts"},

@@ -15,8 +15,16 @@ import (
 // followers from being acknowledged, not from being done, until the window is full.
 const inboxWindow = 1024
 
-// inbox gives an agent the steps of its host's queue and acknowledges what is done without a gap.
+// inbox gives an agent the steps of its host's queue and acknowledges what is done without a gap. A queue that was
+// lost is consumed again: what was not done comes again.
 type inbox struct {
+	bus   bus.Bus
+	queue bus.Address
+	now   *window // what the agent receives from; only receive changes it
+}
+
+// window is one consumer of the queue.
+type window struct {
 	consumer bus.Consumer
 
 	mu    sync.Mutex
@@ -25,30 +33,43 @@ type inbox struct {
 }
 
 func openInbox(ctx context.Context, b bus.Bus, host schemas.HostID) (*inbox, error) {
-	queue := bus.HostQueue(host)
-	if err := b.Declare(ctx, queue); err != nil {
-		return nil, fmt.Errorf("declare %s: %w", queue, err)
+	in := &inbox{bus: b, queue: bus.HostQueue(host)}
+	return in, in.open(ctx)
+}
+
+func (in *inbox) open(ctx context.Context) error {
+	if err := in.bus.Declare(ctx, in.queue); err != nil {
+		return fmt.Errorf("declare %s: %w", in.queue, err)
 	}
-	c, err := b.Consume(ctx, queue, inboxWindow)
+	c, err := in.bus.Consume(ctx, in.queue, inboxWindow)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("consume %s: %w", in.queue, err)
 	}
-	return &inbox{consumer: c, done: map[uint64]bool{}}, nil
+	in.now = &window{consumer: c, done: map[uint64]bool{}}
+	return nil
 }
 
 // receive waits for the next step. A message that is none is done with: it would come for ever.
 func (in *inbox) receive(ctx context.Context) (agent.Delivery, error) {
+	if in.now == nil {
+		if err := in.open(ctx); err != nil {
+			return agent.Delivery{}, err
+		}
+	}
+	w := in.now
 	select {
-	case d, open := <-in.consumer.Deliveries():
+	case d, open := <-w.consumer.Deliveries():
 		if !open {
-			return agent.Delivery{}, bus.ErrClosed
+			w.consumer.Close()
+			in.now = nil
+			return agent.Delivery{}, fmt.Errorf("receive from %s: its consumer has ended", in.queue)
 		}
 		step, err := decodeStep(d.Message)
 		if err != nil {
-			in.finish(d.Tag)
+			w.finish(d.Tag)
 			return agent.Delivery{}, err
 		}
-		return agent.Delivery{Step: *step, Done: func() { in.finish(d.Tag) }}, nil
+		return agent.Delivery{Step: *step, Done: func() { w.finish(d.Tag) }}, nil
 	case <-ctx.Done():
 		return agent.Delivery{}, ctx.Err()
 	}
@@ -66,21 +87,26 @@ func decodeStep(m bus.Message) (*schemas.Step, error) {
 }
 
 // finish marks a delivery as done. It is harmless when called twice.
-func (in *inbox) finish(tag uint64) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if tag <= in.acked {
+func (w *window) finish(tag uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if tag <= w.acked {
 		return
 	}
-	in.done[tag] = true
-	before := in.acked
-	for in.done[in.acked+1] {
-		in.acked++
-		delete(in.done, in.acked)
+	w.done[tag] = true
+	before := w.acked
+	for w.done[w.acked+1] {
+		w.acked++
+		delete(w.done, w.acked)
 	}
-	if in.acked > before {
-		in.consumer.Ack(in.acked)
+	if w.acked > before {
+		w.consumer.Ack(w.acked)
 	}
 }
 
-func (in *inbox) close() { in.consumer.Close() }
+// close ends the consumer; nobody receives any more.
+func (in *inbox) close() {
+	if in.now != nil {
+		in.now.consumer.Close()
+	}
+}

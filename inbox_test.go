@@ -63,6 +63,34 @@ func TestInboxEndsWithItsContextAndItsBus(t *testing.T) {
 	}
 }
 
+func TestInboxConsumesAgainWhatWasLost(t *testing.T) {
+	t.Parallel()
+	b, in := inboxOf(t)
+	for n := 1; n <= 2; n++ {
+		sendStep(t, b, schemas.TypeStep, schemas.Step{Host: 7, Attempt: n})
+	}
+	first := receiveStep(t, in)
+	in.now.consumer.Close() // as when the broker is lost
+	for {
+		if _, err := in.receive(t.Context()); err != nil {
+			break
+		}
+	}
+	again, second := receiveStep(t, in), receiveStep(t, in)
+	if again.Step.Attempt != 1 || second.Step.Attempt != 2 {
+		t.Errorf("steps %d and %d came again, want 1 and 2", again.Step.Attempt, second.Step.Attempt)
+	}
+	first.Done() // of the lost consumer: it says nothing about the new one
+	if _, unacked := b.Depth(); unacked != 2 {
+		t.Errorf("%d unacknowledged, want 2", unacked)
+	}
+	again.Done()
+	second.Done()
+	if _, unacked := b.Depth(); unacked != 0 {
+		t.Errorf("%d unacknowledged at the end, want 0", unacked)
+	}
+}
+
 func inboxOf(t *testing.T) (*inproc.Bus, *inbox) {
 	t.Helper()
 	b := inproc.New(inproc.Config{})

@@ -74,7 +74,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, m := range c.metrics {
 		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.of(stats))
 	}
-	waiting, unacked := c.node.bus.Depth()
+	own, ok := c.node.bus.(depths)
+	if !ok {
+		return // the broker's own metrics say it
+	}
+	waiting, unacked := own.Depth()
 	out <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(waiting))
 	out <- prometheus.MustNewConstMetric(c.unacked, prometheus.GaugeValue, float64(unacked))
 }

@@ -54,7 +54,7 @@ const socketPatience = 5 * time.Second
 // Where there is no store it is an error: a mistyped name must not make a second cloud.
 func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
 	cfg = cfg.withDefaults()
-	if !exists(filepath.Join(cfg.Data, storeFile)) {
+	if cfg.Store == storeSQLite && !exists(filepath.Join(cfg.Data, storeFile)) {
 		return nil, fmt.Errorf("no cloud in %s: name its data directory with --data, or make one with ozone serve", cfg.Data)
 	}
 	return MakeOperator(ctx, cfg)
@@ -105,12 +105,16 @@ func openLocal(ctx context.Context, cfg Config) (Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := dir.secret(cfg.SecretKeyFile); err != nil { // made before the store that needs it
-		return nil, errors.Join(err, dir.Close())
-	}
-	store, err := openStore(ctx, dir.file(storeFile), cfg.Log)
+	sealer, err := dir.secret(cfg.SecretKeyFile) // made before the store that needs it
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
+	}
+	store, err := openStore(ctx, &cfg, dir.file(storeFile), "ozone operator")
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	if err := checkKey(ctx, store, sealer); err != nil {
+		return nil, errors.Join(err, store.Close(), dir.Close())
 	}
 	return &local{dir, store}, nil
 }

@@ -9,17 +9,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ozonecloud/ozone/actors"
-	"github.com/ozonecloud/ozone/bus/inproc"
+	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
+	"github.com/ozonecloud/ozone/storage/postgres"
 	"github.com/ozonecloud/ozone/storage/sqlite"
 )
 
@@ -32,16 +32,17 @@ const (
 	hangTime = 3 * time.Second
 )
 
-// Node is one process of the cloud with everything embedded.
+// Node is one process of the cloud.
 type Node struct {
-	cfg Config
-	id  string // of this process run
-	now func() time.Time
+	cfg   Config
+	id    string           // of this process run
+	now   func() time.Time // the cloud's time: the store's
+	local func() time.Time // this machine's
 
 	dir      *dataDir
 	sealer   *schemas.Sealer
 	store    storage.Store
-	bus      *inproc.Bus
+	bus      bus.Bus
 	engine   *actors.Engine
 	edge     *edge.Server
 	listener net.Listener
@@ -64,8 +65,8 @@ func New(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name this run: %w", err)
 	}
-	// Two listeners serve in the background: neither blocks when it fails.
-	return &Node{cfg: cfg.withDefaults(), id: id.String(), now: time.Now, failed: make(chan error, 2)}, nil
+	// Two listeners and the hold on the store: none blocks when it fails.
+	return &Node{cfg: cfg.withDefaults(), id: id.String(), now: time.Now, local: time.Now, failed: make(chan error, 3)}, nil
 }
 
 // Run opens the data directory, serves until ctx ends and gives everything back. An end that ctx asked for is no error.
@@ -105,7 +106,7 @@ func (n *Node) end(ctx context.Context, patience time.Duration) error {
 // start opens the parts, each on top of the ones before.
 func (n *Node) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		n.openData, n.openStore, n.prepare, n.startEngine, n.startHosts, n.startEdge, n.startAdmin,
+		n.openData, n.openStore, n.join, n.prepare, n.openBus, n.startEngine, n.startHosts, n.startEdge, n.startAdmin,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -156,23 +157,33 @@ func (n *Node) openData(context.Context) error {
 }
 
 func (n *Node) openStore(ctx context.Context) error {
-	store, err := openStore(ctx, n.dir.file(storeFile), n.cfg.Log)
+	store, err := openStore(ctx, &n.cfg, n.dir.file(storeFile), n.name())
 	if err != nil {
 		return err
 	}
 	n.store = store
 	n.onStop("store", func(context.Context) error { return store.Close() })
-	return nil
+	return checkKey(ctx, store, n.sealer)
 }
 
-func openStore(ctx context.Context, path string, log *slog.Logger) (storage.Store, error) {
-	return sqlite.Open(ctx, sqlite.Config{Path: path, Now: time.Now, Log: log})
+// openStore opens the store that the configuration names.
+func openStore(ctx context.Context, cfg *Config, sqliteFile, name string) (storage.Store, error) {
+	if onPostgres(cfg.Store) {
+		return postgres.Open(ctx, postgres.Config{URL: cfg.Store, Now: time.Now, Log: cfg.Log, Name: name})
+	}
+	return sqlite.Open(ctx, sqlite.Config{Path: sqliteFile, Now: time.Now, Log: cfg.Log})
 }
 
 // lookAtStore opens the store to read it, beside a running node too.
-func lookAtStore(ctx context.Context, path string, log *slog.Logger) (storage.Store, error) {
-	return sqlite.Open(ctx, sqlite.Config{Path: path, Now: time.Now, Log: log, CachedObjects: -1, ReadOnly: true})
+func lookAtStore(ctx context.Context, cfg *Config, sqliteFile string) (storage.Store, error) {
+	if onPostgres(cfg.Store) {
+		return postgres.Open(ctx, postgres.Config{URL: cfg.Store, Now: time.Now, Log: cfg.Log, Name: "ozone audit", ReadOnly: true})
+	}
+	return sqlite.Open(ctx, sqlite.Config{Path: sqliteFile, Now: time.Now, Log: cfg.Log, CachedObjects: -1, ReadOnly: true})
 }
+
+// name is what a broker and a database show of this process.
+func (n *Node) name() string { return "ozone " + n.id }
 
 // prepare puts into the store what a cloud begins with.
 func (n *Node) prepare(ctx context.Context) error {
@@ -182,13 +193,21 @@ func (n *Node) prepare(ctx context.Context) error {
 	return n.prepareDemo(ctx)
 }
 
+func (n *Node) openBus(ctx context.Context) error {
+	b, err := openBus(ctx, &n.cfg, n.now, n.name())
+	if err != nil {
+		return err
+	}
+	n.bus = b
+	n.onStop("bus", func(context.Context) error { return b.Close() })
+	return nil
+}
+
 func (n *Node) startEngine(ctx context.Context) error {
 	rules, err := n.loadRules(ctx)
 	if err != nil {
 		return fmt.Errorf("load catalogue: %w", err)
 	}
-	n.bus = inproc.New(inproc.Config{Now: n.now})
-	n.onStop("bus", func(context.Context) error { return n.bus.Close() })
 	n.engine, err = actors.New(actors.Config{
 		Bus: n.bus, Store: n.store, Node: n.id, Now: n.now, Log: n.cfg.Log, Rules: rules,
 	})
@@ -262,9 +281,17 @@ func (n *Node) address() string {
 	return net.JoinHostPort(host, port)
 }
 
+// place is where the cloud's state is.
+func (n *Node) place() string {
+	if n.cfg.Store == storeSQLite {
+		return n.dir.path
+	}
+	return safeURL(n.cfg.Store) + " and " + n.dir.path
+}
+
 // announce says once that the node serves.
 func (n *Node) announce(took time.Duration) {
-	_, _ = fmt.Fprintf(n.cfg.Out, "ozone is ready: %s, data in %s, %s (%d ms)\n", n.publicURL(), n.dir.path, n.cfg.Hosts, took.Milliseconds())
+	_, _ = fmt.Fprintf(n.cfg.Out, "ozone is ready: %s, data in %s, %s (%d ms)\n", n.publicURL(), n.place(), n.cfg.Hosts, took.Milliseconds())
 	if n.demoKey != "" {
 		_, _ = fmt.Fprint(n.cfg.Out, demoText(n.publicURL(), n.demoKey))
 	}

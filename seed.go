@@ -70,32 +70,15 @@ func (n *Node) startSweep(ctx context.Context) {
 	if !able {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	n.onStop("sweep", func(context.Context) error {
-		cancel()
-		<-done
-		return nil
+	n.inBackground(ctx, "sweep", func(ctx context.Context) {
+		every(ctx, sweepEvery, func() { n.sweep(ctx, sweeper) })
 	})
-	go func() { // ends with cancel
-		defer close(done)
-		n.sweep(ctx, sweeper)
-	}()
 }
 
 func (n *Node) sweep(ctx context.Context, s storage.Sweeper) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		if rows, err := s.Sweep(ctx, n.now()); err != nil && ctx.Err() == nil {
-			n.cfg.Log.Error("old rows not deleted", "error", err)
-		} else if rows > 0 {
-			n.cfg.Log.Info("old rows deleted", "rows", rows)
-		}
+	if rows, err := s.Sweep(ctx, n.now()); err != nil && ctx.Err() == nil {
+		n.cfg.Log.Error("old rows not deleted", "error", err)
+	} else if rows > 0 {
+		n.cfg.Log.Info("old rows deleted", "rows", rows)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,6 +65,11 @@ func (s *Sealer) Open(op OperationID, sealed []byte) (Payload, error) {
 		return Payload{}, fmt.Errorf("open payload: %w", err)
 	}
 	return p, nil
+}
+
+// Fingerprint names the key without showing it.
+func (s *Sealer) Fingerprint() string {
+	return hex.EncodeToString(s.Digest([]byte("ozone key fingerprint"))[:16])
 }
 
 // Digest tells commands apart without showing what is in them: HMAC-SHA256 under a key derived from the secret key.

@@ -50,6 +50,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Claims
 	Tokens
 	Operator
+	Seal
 	Auditor
 	// Now is the store's clock: the cloud's time.
 	Now(ctx context.Context) (time.Time, error)
@@ -268,6 +269,12 @@ type Operator interface {
 	Seed(ctx context.Context, c Catalogue) error
 	// Clusters lists the clusters' states.
 	Clusters(ctx context.Context) ([]schemas.Cluster, error)
+}
+
+// Seal remembers which key payloads are sealed with.
+type Seal interface {
+	// SealedWith records the fingerprint of the key when none is recorded yet, and returns the recorded one.
+	SealedWith(ctx context.Context, fingerprint string) (string, error)
 }
 
 // AccountRow is an account for the operator's list.

@@ -45,7 +45,8 @@ const (
 // Store is a storage.Store and a storage.Sweeper.
 type Store struct {
 	*sqlstore.Store
-	clock *clock
+	target *target
+	clock  *clock
 }
 
 // Open opens the store and brings its schema up to date. A server or a database that cannot be used is an error
@@ -92,7 +93,7 @@ func open(ctx context.Context, cfg Config, target *target) (_ *Store, err error)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Store: inner, clock: clock}, nil
+	return &Store{Store: inner, target: target, clock: clock}, nil
 }
 
 func closeUnless(err *error, db *sqlx.DB) {
@@ -124,6 +125,9 @@ func prepare(ctx context.Context, cfg Config, db *sqlx.DB) error {
 	}
 	return keepIncarnation(ctx, conn, cfg.Log)
 }
+
+// Clock is about the server's time, without asking it: what Now found last, carried on by this process's clock.
+func (s *Store) Clock() time.Time { return s.clock.now() }
 
 // Now is the server's clock: the cloud's time.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {

@@ -9,6 +9,7 @@ import (
 )
 
 var operatorCases = []testCase{
+	{"the key of payloads is recorded once", testSealedWith},
 	{"accounts get the next free number, taken names and numbers are a conflict", testAccounts},
 	{"a rotated key ends the user's tokens", testRotate},
 	{"an expired token is no token", testTokens},
@@ -143,5 +144,14 @@ func testSeed(r *rig) {
 	hosts, err := s.Hosts(t.Context())
 	if err != nil || len(hosts) != 1 || hosts[0].ID != 7 || hosts[0].RAMMiB != 4096 {
 		t.Errorf("Hosts() = %+v, %v, want host 7", hosts, err)
+	}
+}
+
+func testSealedWith(r *rig) {
+	t := r.t
+	for _, key := range []string{"first", "second", "first"} {
+		if got, err := r.s.SealedWith(t.Context(), key); err != nil || got != "first" {
+			t.Errorf("SealedWith(%q) = %q, %v, want the first", key, got, err)
+		}
 	}
 }

@@ -27,6 +27,8 @@ const (
 	raiseUser   = `UPDATE users SET generation = generation + 1 WHERE name = $1`
 	updateKey   = `UPDATE api_key SET hash = $2, created = $3 WHERE user_name = $1`
 	endTokens   = `DELETE FROM token WHERE user_name = $1`
+	putSeal     = `UPDATE store SET seal = $1 WHERE seal = ''`
+	selectSeal  = `SELECT seal FROM store`
 	putFlavor   = `INSERT INTO flavor (id, name, ram, disk, cpu_weight) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT DO NOTHING`
 )
@@ -236,4 +238,16 @@ func (s *Store) seedImages(ctx context.Context, tx *sqlx.Tx, images []schemas.Im
 		}
 	}
 	return nil
+}
+
+// SealedWith records the fingerprint of the key of payloads when none is recorded yet, and returns the recorded one.
+func (s *Store) SealedWith(ctx context.Context, fingerprint string) (string, error) {
+	var recorded string
+	err := s.writing(ctx, "compare the secret key", func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, putSeal, fingerprint); err != nil {
+			return err
+		}
+		return tx.GetContext(ctx, &recorded, selectSeal)
+	})
+	return recorded, err
 }

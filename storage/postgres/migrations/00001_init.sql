@@ -7,6 +7,7 @@
 CREATE TABLE store (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     incarnation TEXT NOT NULL,
+    seal TEXT NOT NULL DEFAULT '', -- fingerprint of the key that payloads are sealed with
     events_swept BIGINT NOT NULL, -- events before this time may be gone
     cluster TEXT NOT NULL -- the system identifier and timeline that the incarnation is of; '': not known yet
 );

@@ -5,6 +5,7 @@
 CREATE TABLE store (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     incarnation TEXT NOT NULL,
+    seal TEXT NOT NULL DEFAULT '', -- fingerprint of the key that payloads are sealed with
     events_swept BIGINT NOT NULL -- events before this time may be gone
 );
 INSERT INTO store (one, incarnation, events_swept) VALUES (1, lower(hex(randomblob(16))), 0);

@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// The advisory lock of the one process that runs on the store; its key is the word "Ozone!1".
+const lockStore = `SELECT pg_try_advisory_lock(22371142172221745)`
+
+// holdEvery is how often a holder looks whether it still is one. Source: docs/numbers.md.
+const holdEvery = time.Second
+
+// ErrHeld says that another process runs on the store.
+var ErrHeld = errors.New("another node runs on this database: stop that one, or give this one another database with --store")
+
+// Hold makes this process the only one that runs on the store. The lock is a session's: it ends with the process, and
+// is taken again after the server was away. When another process has it by then, lost is told. The function gives it back.
+// Whatever happens in between, the fence of each commit keeps two from writing.
+func (s *Store) Hold(ctx context.Context, lost func(error)) (release func(), err error) {
+	h, err := s.takeHold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() { // ends with release
+		defer close(done)
+		s.keepHold(ctx, h, lost)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}, nil
+}
+
+// hold is the session that has the lock.
+type hold struct {
+	db   *sqlx.DB // for this session alone: closing it ends the session
+	conn *sqlx.Conn
+}
+
+func (h *hold) close() {
+	if h != nil {
+		_ = h.conn.Close() // nothing was written
+		_ = h.db.Close()
+	}
+}
+
+// takeHold takes the lock.
+func (s *Store) takeHold(ctx context.Context) (_ *hold, err error) {
+	db := s.target.pool(1)
+	defer closeUnless(&err, db)
+	conn, err := db.Connx(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("hold store: %w", explain(err))
+	}
+	h := &hold{db, conn}
+	var taken bool
+	if err := conn.GetContext(ctx, &taken, lockStore); err != nil {
+		return nil, errors.Join(fmt.Errorf("hold store: %w", explain(err)), conn.Close())
+	}
+	if !taken {
+		return nil, errors.Join(ErrHeld, conn.Close())
+	}
+	return h, nil
+}
+
+// keepHold looks after the lock until ctx ends.
+func (s *Store) keepHold(ctx context.Context, h *hold, lost func(error)) {
+	tick := time.NewTicker(holdEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			h.close()
+			return
+		}
+		if h != nil && h.conn.PingContext(ctx) == nil {
+			continue
+		}
+		h.close()
+		var err error
+		if h, err = s.takeHold(ctx); errors.Is(err, ErrHeld) {
+			lost(err)
+			return
+		}
+	}
+}
