@@ -65,3 +65,26 @@ func TestConnectionsLast(t *testing.T) {
 		}
 	}
 }
+
+// A client that writes its whole body before it reads must get the answer, not the end of a connection with bytes unread.
+func TestARefusedBodyIsAnsweredToWhoWritesItWhole(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for range 50 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+r.addr+"/v1.0/1001/servers/12",
+			strings.NewReader(strings.Repeat(" ", 2_000_000)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Auth-Token", "token-of-demo")
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Fatalf("status %d, want 413", res.StatusCode)
+		}
+	}
+}

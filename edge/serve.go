@@ -27,6 +27,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		s.requests.Put(r)
 	}()
 	res, err := s.answer(s.base, r)
+	linger(ctx, err != nil && mayHaveBody(&ctx.Request.Header))
 	if err != nil {
 		s.fail(r, res, err)
 		return
@@ -113,5 +114,6 @@ func clip(b []byte) string {
 
 // failFraming answers a request that could not be read; fasthttp closes the connection behind it.
 func (s *Server) failFraming(ctx *fasthttp.RequestCtx, err error) {
+	linger(ctx, true)
 	framingFault(err).write(&ctx.Response, s.config.Now())
 }

@@ -122,7 +122,7 @@ func New(c Config) (*Server, error) {
 
 // Serve accepts connections from ln until Shutdown. It returns nil after Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
-	once := &onceListener{Listener: ln}
+	once := &onceListener{Listener: lingering{ln}}
 	if !s.own(once) {
 		return once.Close()
 	}
