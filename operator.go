@@ -55,6 +55,9 @@ const socketPatience = 5 * time.Second
 func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
 	cfg = cfg.withDefaults()
 	if cfg.Store == storeSQLite && !exists(filepath.Join(cfg.Data, storeFile)) {
+		if client, err := dialAdmin(ctx, cfg.Data); err == nil { // its store is elsewhere
+			return client, nil
+		}
 		return nil, fmt.Errorf("no cloud in %s: name its data directory with --data, or make one with ozone serve", cfg.Data)
 	}
 	return MakeOperator(ctx, cfg)

@@ -126,6 +126,13 @@ func prepare(ctx context.Context, cfg Config, db *sqlx.DB) error {
 	return keepIncarnation(ctx, conn, cfg.Log)
 }
 
+// Close returns when nothing is written any more. It may be called twice. A connection that cannot say goodbye loses
+// nothing: what was committed was answered.
+func (s *Store) Close() error {
+	_ = s.Store.Close()
+	return nil
+}
+
 // Clock is about the server's time, without asking it: what Now found last, carried on by this process's clock.
 func (s *Store) Clock() time.Time { return s.clock.now() }
 

@@ -72,6 +72,7 @@ func TestServers(t *testing.T) {
 	n := s.start(t, "--sim-delay", "100ms")
 	c := nodetest.Client(t, n, "tenant")
 	t.Run("a server's life", func(t *testing.T) { life(t, c) })
+	t.Run("the operator needs the data directory only", func(t *testing.T) { operator(t, n) })
 	t.Run("a second node is refused", func(t *testing.T) { second(t, s, n) })
 	t.Run("wrong settings are named", func(t *testing.T) { wrong(t, s) })
 	t.Run("a killed node goes on", func(t *testing.T) { killed(t, n, c) })
@@ -106,6 +107,14 @@ func life(t *testing.T, c *client.Client) {
 	await(t, c, r, err)
 	if r, err = c.Do(t.Context(), http.MethodGet, fmt.Sprintf("/servers/%d", s.ID), nil); r == nil || r.Status != http.StatusNotFound {
 		t.Errorf("a deleted server: %+v, %v", r, err)
+	}
+}
+
+func operator(t *testing.T, n *node.Node) {
+	t.Helper()
+	out, err := node.Run(t.Context(), nodetest.Binary(t), nil, "host", "list", "--data", n.Dir())
+	if err != nil || !strings.Contains(out, "sim-1") {
+		t.Errorf("host list: %v, %s", err, out)
 	}
 }
 
