@@ -18,6 +18,12 @@ type eventData struct {
 	Error     *schemas.OperationError `json:"error,omitempty"`
 }
 
+// eventBody is an event with its data not rendered yet: one pass less.
+type eventBody struct {
+	*schemas.Event
+	Data eventData `json:"data"` // hides the event's own
+}
+
 type eventOperation struct {
 	ID schemas.OperationID `json:"id"`
 }
@@ -52,11 +58,7 @@ func (c *cell[S]) eventRow(ev core.Event, account schemas.AccountID, rendered []
 		e.Subject, e.CorrelationID, e.CausationID = "operations/"+string(ev.Operation), ev.Operation, string(ev.Operation)
 		data.Operation = &eventOperation{ev.Operation}
 	}
-	var err error
-	if e.Data, err = json.Marshal(data); err != nil {
-		return storage.EventRow{}, fmt.Errorf("render event: %w", err)
-	}
-	body, err := json.Marshal(e)
+	body, err := json.Marshal(eventBody{&e, data})
 	if err != nil {
 		return storage.EventRow{}, fmt.Errorf("render event: %w", err)
 	}

@@ -84,7 +84,9 @@ type openOperation struct {
 	row     storage.OperationRow
 	payload []byte // sealed; nil once a step took it and after a claim: it is then read when a step needs it
 	waiters []waiter
-	flights int // units with its row that are not committed
+	// answered says that a unit has the answer in the row: it is not written again.
+	answered bool
+	flights  int // units with its row that are not committed
 }
 
 // waiter is where an admission's answer goes.
@@ -227,7 +229,7 @@ func (s *shard) claimed(ctx actor.Context, c *storage.Claim) error {
 		s.ids = c.IDs
 	}
 	for _, op := range c.Operations {
-		s.ops[op.ID] = &openOperation{row: op, waiters: storedWaiters(op)}
+		s.ops[op.ID] = &openOperation{row: op, waiters: storedWaiters(op), answered: op.Answer != nil}
 	}
 	for _, row := range c.Outbox {
 		m, err := schemas.DecodeMessage(row.Type, row.Body)

@@ -103,7 +103,7 @@ func (t *teller) answer(ctx context.Context, a *answer) {
 func (t *teller) step(ctx context.Context, s schemas.Step) {
 	if s.Params.WantsPayload && s.Params.Payload == nil {
 		var err error
-		s.Params.Payload, err = t.engine.cfg.Store.Payload(ctx, s.Operation)
+		s.Params.Payload, err = t.engine.cfg.Store.Payload(ctx, s.Account, s.Operation)
 		if errors.Is(err, storage.ErrNotFound) {
 			return // delivered and ended before: the step is a late repetition
 		}

@@ -56,7 +56,7 @@ func TestASealedPayloadReachesItsStepEachTime(t *testing.T) {
 	}
 	r.done(s, nil)
 	r.run(c.ID, schemas.StepStart)
-	if _, err := r.store.Payload(context.WithoutCancel(t.Context()), c.ID); err == nil {
+	if _, err := r.store.Payload(context.WithoutCancel(t.Context()), testAccount, c.ID); err == nil {
 		t.Error("the payload outlives its operation")
 	}
 }

@@ -62,7 +62,7 @@ func newUnit(s *shard, i item) *unit {
 func (u *unit) empty() bool {
 	r := &u.rows
 	return len(r.Snapshots)+len(r.Operations)+len(r.Keys)+len(r.Events)+len(r.Outbox)+len(r.Answered)+len(r.Reservations)+
-		len(r.Addresses)+len(r.Payloads)+len(u.answers)+len(u.steps)+len(u.letters)+len(u.asks) == 0
+		len(r.Addresses)+len(u.answers)+len(u.steps)+len(u.letters)+len(u.asks) == 0
 }
 
 // merge adds one actor's decision to the unit of the turn.
@@ -82,9 +82,6 @@ func (s *shard) merge(d *decided) {
 	u.rows.Answered = append(u.rows.Answered, e.Answered...)
 	for _, op := range e.Open {
 		s.openOperation(t, op)
-	}
-	for _, p := range e.Payloads {
-		u.rows.Payloads = append(u.rows.Payloads, s.payload(p))
 	}
 	s.addSteps(u, e.Steps)
 	for _, p := range e.Progress {
@@ -124,18 +121,6 @@ func (s *shard) addSteps(u *unit, steps []schemas.Step) {
 	}
 }
 
-// payload is the row of a payload that is kept or dropped.
-func (s *shard) payload(p core.Payload) storage.PayloadRow {
-	if o := s.ops[p.Operation]; o != nil {
-		o.payload = p.Sealed
-	}
-	row := storage.PayloadRow{Operation: p.Operation, Sealed: p.Sealed}
-	if s.turn.admit != nil {
-		row.Account = s.turn.admit.Command.Account
-	}
-	return row
-}
-
 // use takes the offered id of a kind.
 func (s *shard) use(u *unit, kind schemas.ActorKind) {
 	block := s.ids[kind]
@@ -148,12 +133,13 @@ func (s *shard) use(u *unit, kind schemas.ActorKind) {
 }
 
 // openOperation records a new operation.
-func (s *shard) openOperation(t *turn, op schemas.Operation) {
+func (s *shard) openOperation(t *turn, opened core.Opened) {
+	op := opened.Operation
 	op.Updated = t.now
 	if op.State.Terminal() {
 		op.Ended = new(t.now)
 	}
-	o := &openOperation{row: storage.OperationRow{Operation: op, Shard: s.id}}
+	o := &openOperation{row: storage.OperationRow{Operation: op, Shard: s.id, Payload: opened.Payload}, payload: opened.Payload}
 	s.ops[op.ID] = o
 	s.engine.stats.open.Add(1)
 	s.saveOperation(t, o)
@@ -180,17 +166,23 @@ func (s *shard) progress(t *turn, p core.Progress) {
 	s.saveOperation(t, o)
 }
 
-// saveOperation puts the operation's row into the unit, once.
+// saveOperation puts the operation's row into the unit, once. What an earlier unit has of it that never changes is left out.
 func (s *shard) saveOperation(t *turn, o *openOperation) {
 	rows := t.unit.rows.Operations
-	for i := range rows {
-		if rows[i].ID == o.row.ID {
-			rows[i] = o.row
-			return
+	i := slices.IndexFunc(rows, func(r storage.OperationRow) bool { return r.ID == o.row.ID })
+	if i >= 0 {
+		payload := rows[i].Payload
+		rows[i] = o.row
+		rows[i].Payload = payload
+	} else {
+		row := o.row
+		if o.answered {
+			row.Answer = nil
 		}
+		t.unit.rows.Operations = append(rows, row)
+		o.flights++
 	}
-	o.flights++
-	t.unit.rows.Operations = append(rows, o.row)
+	o.answered, o.row.Payload = o.row.Answer != nil, nil
 }
 
 // key makes an idempotency key stand for an operation.

@@ -16,8 +16,6 @@ const (
 	LawOutcome = "operation.outcome"
 	// LawKeys: an idempotency key stands for an operation that exists.
 	LawKeys = "key.operation"
-	// LawPayloads: a payload belongs to an operation that has not ended.
-	LawPayloads = "payload.operation"
 	// LawQuiet: once no operation is unfinished nothing is in a passing status.
 	LawQuiet = "quiet.status"
 )
@@ -26,6 +24,6 @@ const (
 func Laws() []string {
 	return []string{
 		LawCapacity, LawQuota, LawAddresses, LawReservations, LawEvents,
-		LawOutcome, LawKeys, LawPayloads, LawQuiet,
+		LawOutcome, LawKeys, LawQuiet,
 	}
 }

@@ -87,6 +87,9 @@ type OperationRow struct {
 	schemas.Operation
 	Answer *schemas.Answer // nil until it is decided
 	Shard  schemas.Shard
+	// Payload is what its steps still have to deliver, sealed. It is written only: Claims.Payload reads it. It goes
+	// away when the operation ends.
+	Payload []byte
 	// ReplyTo is where the answer goes while it is not decided.
 	ReplyTo string
 }
@@ -129,14 +132,13 @@ type Unit struct {
 	Shard        schemas.Shard
 	Epoch        schemas.Epoch // that the shard was claimed with
 	Snapshots    []Snapshot
-	Operations   []OperationRow              // inserted or replaced
+	Operations   []OperationRow              // inserted or replaced; without an answer or payload the stored one stays
 	Keys         []Key                       // inserted
 	Events       []EventRow                  // inserted
 	Outbox       []OutboxRow                 // inserted, or replaced by ID
 	Answered     []string                    // ids of outbox rows of Shard that are done
 	Reservations []schemas.Reservation       // by (server, copy): replaced; Released keeps a tombstone
 	Addresses    []schemas.Address           // by IP: replaced
-	Payloads     []PayloadRow                // inserted; nil Sealed deletes
 	NextIDs      map[schemas.ActorKind]int64 // first id of the shard's block not given out yet
 }
 
@@ -182,13 +184,6 @@ type OutboxRow struct {
 	New bool
 }
 
-// PayloadRow is what a step still has to deliver, sealed.
-type PayloadRow struct {
-	Operation schemas.OperationID
-	Account   schemas.AccountID
-	Sealed    []byte
-}
-
 // Claims is for the owners of shards.
 type Claims interface {
 	// Claim makes this process the owner of a shard: the epoch goes up by one, and what the shard owes comes back.
@@ -200,7 +195,7 @@ type Claims interface {
 	// LoadCluster reads what a cluster's actor keeps in memory.
 	LoadCluster(ctx context.Context, c schemas.ClusterID) (ClusterRows, error)
 	// Payload is the sealed payload of an operation, or ErrNotFound.
-	Payload(ctx context.Context, id schemas.OperationID) ([]byte, error)
+	Payload(ctx context.Context, account schemas.AccountID, id schemas.OperationID) ([]byte, error)
 	// Known reads the operation and the key that a command may repeat; absent parts are zero (OperationRow.ID == "", Key.Operation == "").
 	Known(ctx context.Context, account schemas.AccountID, id schemas.OperationID, keyHash []byte) (OperationRow, Key, error)
 }

@@ -50,7 +50,6 @@ type rows struct {
 	outboxOrder  []string
 	reservations map[copyKey]schemas.Reservation
 	addresses    map[string]schemas.Address
-	payloads     map[schemas.OperationID][]byte
 	nextServer   schemas.ServerID
 	nextImage    schemas.ImageID
 }
@@ -62,6 +61,7 @@ type row struct {
 
 type opRow struct {
 	op        schemas.Operation
+	payload   []byte // there until the operation ends
 	answers   []schemas.Answer
 	terminals int
 }
@@ -126,7 +126,7 @@ func newCloud(tb testing.TB, hosts int) *cloud {
 		rows: rows{
 			states: map[schemas.Ref]row{}, ops: map[schemas.OperationID]*opRow{}, keys: map[string]Key{}, events: map[schemas.Ref][]Event{},
 			outbox: map[string]*outboxRow{}, reservations: map[copyKey]schemas.Reservation{}, addresses: map[string]schemas.Address{},
-			payloads: map[schemas.OperationID][]byte{}, nextServer: 1000, nextImage: 5000,
+			nextServer: 1000, nextImage: 5000,
 		},
 	}
 	for _, f := range schemas.DefaultFlavors() {

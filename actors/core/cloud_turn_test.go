@@ -190,7 +190,7 @@ func (w *cloud) commitOperations(d *decision) {
 			w.t.Errorf("%s: operation %q opened twice or without id; %s", w.name, op.ID, w.trace())
 			continue
 		}
-		o := &opRow{op: op}
+		o := &opRow{op: op.Operation, payload: op.Payload}
 		if op.State.Terminal() {
 			o.terminals++
 		}
@@ -220,13 +220,6 @@ func (w *cloud) commitOperations(d *decision) {
 	}
 	for _, k := range d.e.Keys {
 		w.rows.keys[string(k.Hash)] = k
-	}
-	for _, p := range d.e.Payloads {
-		if p.Sealed == nil {
-			delete(w.rows.payloads, p.Operation)
-		} else {
-			w.rows.payloads[p.Operation] = p.Sealed
-		}
 	}
 }
 
@@ -297,7 +290,8 @@ func (w *cloud) sendLetter(m schemas.Message) {
 // sendStep puts a step into its host's queue. Its payload must still be there when it wants one.
 func (w *cloud) sendStep(s schemas.Step) {
 	if s.Params.WantsPayload && s.Params.Payload == nil {
-		if s.Params.Payload = w.rows.payloads[s.Operation]; s.Params.Payload == nil {
+		o := w.rows.ops[s.Operation]
+		if s.Params.Payload = o.payload; s.Params.Payload == nil || o.op.State.Terminal() {
 			w.t.Errorf("%s: the payload of step %s is gone", w.name, s.ID())
 			return
 		}

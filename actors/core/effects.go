@@ -51,16 +51,15 @@ type Effects struct {
 	Letters  []Letter       // answers to other shards: not repeated
 	Steps    []schemas.Step // host agents; the shell adds shard, epoch and version
 
-	Open     []schemas.Operation // new operations
-	Progress []Progress          // of open ones
-	Answers  []Decision          // for the edge
+	Open     []Opened
+	Progress []Progress // of open ones
+	Answers  []Decision // for the edge
 	Keys     []Key
 	Events   []Event
 	Used     []schemas.ActorKind // kinds of which the offered id was taken
 
 	Reservations []schemas.Reservation
 	Addresses    []schemas.Address
-	Payloads     []Payload
 	Hosts        []schemas.Host // what a cluster learned of its hosts: for its index only, stored by the hosts themselves
 }
 
@@ -83,6 +82,12 @@ type Letter struct {
 	To      schemas.Shard
 	Type    schemas.MessageType
 	Message schemas.Message
+}
+
+// Opened is a new operation, and what its command carries sealed until it has ended.
+type Opened struct {
+	schemas.Operation
+	Payload []byte
 }
 
 // Progress is a change of an open operation. Terminal states end it.
@@ -110,12 +115,6 @@ type Key struct {
 	Operation schemas.OperationID
 	Digest    []byte
 	Create    bool // kept longer
-}
-
-// Payload is a sealed payload to be kept (Sealed set) or dropped.
-type Payload struct {
-	Operation schemas.OperationID
-	Sealed    []byte
 }
 
 // Phase is the last word of an event's type.
@@ -179,8 +178,10 @@ func (e *Effects) open(a *Admit, target int64, state schemas.OperationState, err
 	op := schemas.Operation{ID: c.ID, Account: c.Account, Action: c.Action, State: state, Target: targetOf(c.Action, target), Created: c.Created}
 	if err != nil {
 		op.Error = operationError(err)
+		e.Open = append(e.Open, Opened{Operation: op})
+		return
 	}
-	e.Open = append(e.Open, op)
+	e.Open = append(e.Open, Opened{Operation: op, Payload: c.Payload})
 }
 
 // key records the command's idempotency key, if it has one.

@@ -112,9 +112,6 @@ func (d *server) end(a schemas.Action, op schemas.OperationID, err *schemas.Oper
 	}
 	d.e.Progress = append(d.e.Progress, Progress{Operation: op, State: state, Percent: 100, Error: err})
 	d.event(a, phase, op, err)
-	if carriesPayload(a) {
-		d.e.Payloads = append(d.e.Payloads, Payload{Operation: op})
-	}
 }
 
 // cancel closes the operation under way because another one took its place.
@@ -126,15 +123,7 @@ func (d *server) cancel(why string) {
 	err := &schemas.OperationError{Fault: schemas.FaultCloudServers, Message: why}
 	d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationCancelled, Error: err})
 	d.event(c.Action, PhaseCancelled, c.Operation, err)
-	if carriesPayload(c.Action) {
-		d.e.Payloads = append(d.e.Payloads, Payload{Operation: c.Operation})
-	}
 	d.Cursor = nil
-}
-
-// carriesPayload tells which operations deliver something sealed.
-func carriesPayload(a schemas.Action) bool {
-	return a == schemas.ServerCreate || a == schemas.ServerUpdate
 }
 
 // settle tells the account what becomes of what it holds for the operation.

@@ -124,23 +124,14 @@ func (d *server) create(a *Admit) {
 	}
 	d.e.open(a, int64(d.ID), schemas.OperationAdmitting, nil)
 	d.e.key(c)
-	d.keepPayload(c)
 	d.allocate(true, 0)
 }
 
-// open records an admitted operation and what it carries.
+// open records an admitted operation.
 func (d *server) open(a *Admit) {
 	d.e.open(a, a.Command.Target, schemas.OperationRunning, nil)
 	d.e.key(a.Command)
-	d.keepPayload(a.Command)
 	d.touch()
-}
-
-// keepPayload keeps what the command carries sealed until it is delivered.
-func (d *server) keepPayload(c *schemas.Command) {
-	if len(c.Payload) > 0 {
-		d.e.Payloads = append(d.e.Payloads, Payload{Operation: c.ID, Sealed: c.Payload})
-	}
 }
 
 // start admits a command that needs its host only, and sends the first step.
@@ -262,9 +253,9 @@ func (d *server) revertItself() {
 
 // openOwn records an operation that nobody asked for.
 func (d *server) openOwn(op schemas.OperationID, a schemas.Action) {
-	d.e.Open = append(d.e.Open, schemas.Operation{
+	d.e.Open = append(d.e.Open, Opened{Operation: schemas.Operation{
 		ID: op, Account: d.Account, Action: a, State: schemas.OperationRunning, Target: d.ID.Ref(), Created: d.in.Now,
-	})
+	}})
 }
 
 func (d *server) swapHalves() {

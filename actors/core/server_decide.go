@@ -104,7 +104,6 @@ func (d *server) refuseAdmitting(state schemas.OperationState, why *schemas.Erro
 	d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: state, Error: operationError(why)})
 	d.e.Answers = append(d.e.Answers, Decision{Answer: schemas.Answer{V: schemas.MessageV, Operation: c.Operation, Target: d.ID.Ref(), Fault: why}})
 	if c.Action == schemas.ServerCreate {
-		d.e.Payloads = append(d.e.Payloads, Payload{Operation: c.Operation})
 		d.e.Remove = true
 	}
 	d.Cursor = nil

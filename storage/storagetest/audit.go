@@ -53,7 +53,7 @@ func testAuditClean(r *rig) {
 		t.Fatalf("Audit() = %+v, %v, want nothing broken", report.Broken, err)
 	}
 	for _, law := range storage.Laws() {
-		if n := report.Checked[law]; n == 0 && law != storage.LawPayloads {
+		if n := report.Checked[law]; n == 0 {
 			t.Errorf("Audit() checked no row for %s", law)
 		}
 	}
@@ -177,11 +177,6 @@ var breaches = []breach{
 	{storage.LawKeys, "a key of no operation", func(r *rig, w *world) storage.Unit {
 		u := r.of(w.account.ID)
 		u.Keys = []storage.Key{{Account: w.account.ID, Hash: []byte("x"), Operation: operationID(9), Expires: r.now().Add(time.Hour)}}
-		return u
-	}},
-	{storage.LawPayloads, "a payload that outlives its operation", func(r *rig, w *world) storage.Unit {
-		u := r.of(w.account.ID)
-		u.Payloads = []storage.PayloadRow{{Operation: operationID(1), Account: w.account.ID, Sealed: []byte{1}}}
 		return u
 	}},
 	{storage.LawQuiet, "a passing status without an operation", func(r *rig, w *world) storage.Unit {

@@ -61,7 +61,7 @@ func (l *load) commit(units []storage.Unit) {
 	for i := range units {
 		u := &units[i]
 		l.rows += len(u.Snapshots) + len(u.Operations) + len(u.Keys) + len(u.Events) + len(u.Outbox) + len(u.Answered) +
-			len(u.Reservations) + len(u.Addresses) + len(u.Payloads) + len(u.NextIDs)
+			len(u.Reservations) + len(u.Addresses) + len(u.NextIDs)
 	}
 }
 
@@ -141,7 +141,7 @@ func (l *load) create(account schemas.AccountID, id schemas.ServerID, seq int, v
 	save(&admitted, 1, nil)
 	admitted.Keys = []storage.Key{{Account: account, Hash: []byte(op), Operation: op, Digest: []byte(op), Expires: l.now.Add(time.Hour)}}
 	admitted.Outbox = []storage.OutboxRow{{ID: "allocate/" + string(op), Shard: shard, Body: bytes.Repeat([]byte("o"), 300), Created: l.now}}
-	admitted.Payloads = []storage.PayloadRow{{Operation: op, Account: account, Sealed: bytes.Repeat([]byte("p"), 150)}}
+	admitted.Operations[0].Payload = bytes.Repeat([]byte("p"), 150)
 	admitted.NextIDs = map[schemas.ActorKind]int64{schemas.ActorServer: int64(id) + 1}
 
 	server.Hidden, server.Home, server.Copies = false, schemas.Placement{Cluster: 1, Host: 1, Copy: 1, Flavor: 2}, 1
@@ -158,10 +158,10 @@ func (l *load) create(account schemas.AccountID, id schemas.ServerID, seq int, v
 	}
 
 	server.Status, server.Cursor = schemas.StatusActive, nil
+	operation.Answer = nil // the stored one stays
 	operation.State, operation.Ended = schemas.OperationSucceeded, &l.now
 	save(&done, 3, rendered)
 	done.Events = []storage.EventRow{{Ref: id.Ref(), Sequence: 2, Account: account, Shard: shard, Type: "ozone.server.create.end", Body: eventBody, Time: l.now}}
-	done.Payloads = []storage.PayloadRow{{Operation: op}}
 	return admitted, placed, done
 }
 

@@ -17,7 +17,7 @@ var unitCases = []testCase{
 	{"an event is stored once", testEvents},
 	{"later units override earlier ones", testOverride},
 	{"what one batch makes and takes away leaves nothing", testMadeAndGone},
-	{"a payload is there until it is deleted", testPayload},
+	{"a payload is there until its operation ends", testPayload},
 }
 
 func testBadText(r *rig) {
@@ -180,14 +180,9 @@ func testMadeAndGone(r *rig) {
 	second.Snapshots[0].Remove = true
 	first.Outbox = []storage.OutboxRow{{ID: "asked", Shard: first.Shard, Type: "allocate", Body: []byte("{}")}}
 	second.Answered = []string{"asked"}
-	first.Payloads = []storage.PayloadRow{{Operation: operationID(1), Account: alice, Sealed: []byte{0, 1}}}
-	second.Payloads = []storage.PayloadRow{{Operation: operationID(1), Account: alice}}
 	for range 2 { // the second time over what the first one left
 		r.commit(first, second)
 		r.shows(alice, 1, 0)
-		if _, err := s.Payload(t.Context(), operationID(1)); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("Payload() = %v, want ErrNotFound", err)
-		}
 	}
 	// A request that is asked and answered in one batch leaves nothing, also where the answer comes before the repetition.
 	asked, answered := r.of(alice), r.of(alice)
@@ -219,16 +214,28 @@ func testMadeAndGone(r *rig) {
 func testPayload(r *rig) {
 	t, s := r.t, r.s
 	u := r.of(alice)
-	u.Payloads = []storage.PayloadRow{{Operation: operationID(1), Account: alice, Sealed: []byte{0, 255, 1}}}
-	r.commit(u)
-	if got, err := s.Payload(t.Context(), operationID(1)); err != nil || string(got) != "\x00\xff\x01" {
-		t.Errorf("Payload() = %v, %v, want the sealed bytes", got, err)
+	op := r.operation(alice, 1, schemas.OperationAdmitting)
+	op.Payload = []byte{0, 255, 1}
+	u.Operations = []storage.OperationRow{op}
+	kept := func(when string) {
+		t.Helper()
+		if got, err := s.Payload(t.Context(), alice, op.ID); err != nil || string(got) != "\x00\xff\x01" {
+			t.Errorf("Payload() %s = %q, %v, want the sealed bytes", when, got, err)
+		}
 	}
-	r.wantBad(0, u)
-	u.Payloads[0].Sealed = nil
-	r.commit(u)
-	r.commit(u)
-	if _, err := s.Payload(t.Context(), operationID(1)); !errors.Is(err, storage.ErrNotFound) {
+	running := r.of(alice)
+	running.Operations = []storage.OperationRow{r.operation(alice, 1, schemas.OperationRunning)}
+	r.commit(u, running) // a later unit of the batch leaves it
+	kept("after one batch")
+	r.commit(running)
+	kept("after another")
+	if _, err := s.Payload(t.Context(), bob, op.ID); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("Payload(another account) = %v, want ErrNotFound", err)
+	}
+	ended := r.of(alice)
+	ended.Operations = []storage.OperationRow{r.operation(alice, 1, schemas.OperationSucceeded)}
+	r.commit(ended)
+	if _, err := s.Payload(t.Context(), alice, op.ID); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("Payload() after its end = %v, want ErrNotFound", err)
 	}
 }

@@ -58,7 +58,7 @@ func (s *Store) Audit(ctx context.Context) (storage.Report, error) {
 		for _, part := range []func(context.Context) error{
 			a.readOperations, a.readRequests, a.readEvents, a.readReservations, a.readAddresses,
 			a.readServers, a.checkHosts, a.checkReservations, a.checkAddresses, a.checkAccounts,
-			a.checkImages, a.checkKeys, a.checkPayloads, a.checkOutcomes,
+			a.checkImages, a.checkKeys, a.checkOutcomes,
 		} {
 			if err := part(ctx); err != nil {
 				return storage.Report{}, err
@@ -174,20 +174,6 @@ func (a *audit) checkKeys(ctx context.Context) error {
 		a.report.Checked[storage.LawKeys]++
 		if a.ops[operationOf(r.Account, r.Operation)] == nil {
 			a.breaks(storage.LawKeys, "a key of account %d stands for operation %s, which does not exist", r.Account, r.Operation)
-		}
-		return nil
-	})
-}
-
-func (a *audit) checkPayloads(ctx context.Context) error {
-	type row struct {
-		Account   int64  `db:"account"`
-		Operation string `db:"operation"`
-	}
-	return each(ctx, a.tx, `SELECT account, operation FROM payload`, func(r *row) error {
-		a.report.Checked[storage.LawPayloads]++
-		if op := a.ops[operationOf(r.Account, r.Operation)]; op == nil || op.state.Terminal() {
-			a.breaks(storage.LawPayloads, "the payload of operation %s is still there", r.Operation)
 		}
 		return nil
 	})

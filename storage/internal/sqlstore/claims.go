@@ -27,7 +27,7 @@ const (
 	selectReservations = `SELECT server, copy, cluster, host, account, operation, ram, disk, released
 		FROM reservation WHERE cluster = $1`
 	selectAddresses = `SELECT ip, cluster, public, server, free_at FROM address WHERE cluster = $1`
-	selectPayload   = `SELECT sealed FROM payload WHERE operation = $1`
+	selectPayload   = `SELECT payload FROM operation WHERE account = $1 AND id = $2 AND payload IS NOT NULL`
 )
 
 // Selects of snapshots, by kind.
@@ -267,9 +267,9 @@ func (r *addressRow) address() schemas.Address {
 }
 
 // Payload is the sealed payload of an operation, or ErrNotFound.
-func (s *Store) Payload(ctx context.Context, id schemas.OperationID) ([]byte, error) {
+func (s *Store) Payload(ctx context.Context, account schemas.AccountID, id schemas.OperationID) ([]byte, error) {
 	return reading(s, "read payload", func() ([]byte, error) {
-		return get[[]byte](ctx, s, selectPayload, string(id))
+		return get[[]byte](ctx, s, selectPayload, int64(account), string(id))
 	})
 }
 

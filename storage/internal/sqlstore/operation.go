@@ -82,9 +82,13 @@ func operationValues(o *storage.OperationRow) ([]any, error) {
 		}
 		answer = string(text)
 	}
+	payload := o.Payload
+	if o.State.Terminal() {
+		payload = nil
+	}
 	return []any{
 		string(o.ID), int64(o.Account), int64(o.Shard), flag(!o.State.Terminal()), string(o.Action), string(o.State),
-		string(o.Target.Kind), o.Target.ID, micros(o.Created), micros(o.Updated), o.ReplyTo, string(doc), answer,
+		string(o.Target.Kind), o.Target.ID, micros(o.Created), micros(o.Updated), o.ReplyTo, string(doc), answer, payload,
 	}, nil
 }
 

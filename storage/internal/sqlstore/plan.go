@@ -19,7 +19,6 @@ type plan struct {
 	addresses    latest[string, schemas.Address]
 	operations   latest[operationKey, storage.OperationRow]
 	outbox       latest[outboxKey, storage.OutboxRow]
-	payloads     latest[schemas.OperationID, storage.PayloadRow]
 	ids          latest[idKey, nextID]
 	keys         latest[hashKey, storage.Key]
 	events       []item[storage.EventRow] // in the order of the units
@@ -79,12 +78,6 @@ func (l *latest[K, V]) put(k K, it item[V]) {
 	l.items = append(l.items, it)
 }
 
-// has tells whether the batch has a row for k that stays.
-func (l *latest[K, V]) has(k K) bool {
-	i, ok := l.at[k]
-	return ok && !l.items[i].gone
-}
-
 // sorted is the rows by key: two committers that write the same rows take their locks in one order.
 func (l *latest[K, V]) sorted(order func(a, b *V) int) []item[V] {
 	slices.SortFunc(l.items, func(a, b item[V]) int { return order(a.value, b.value) })
@@ -124,8 +117,7 @@ func (p *plan) add(i int, u *storage.Unit) error {
 		p.addresses.put(a.IP, item[schemas.Address]{unit: i, value: a})
 	}
 	for k := range u.Operations {
-		o := &u.Operations[k]
-		p.operations.put(operationKey{o.Account, o.ID}, item[storage.OperationRow]{unit: i, value: o})
+		p.addOperation(i, &u.Operations[k])
 	}
 	for k := range u.Keys {
 		row := &u.Keys[k]
@@ -142,7 +134,24 @@ func (p *plan) add(i int, u *storage.Unit) error {
 		key := idKey{u.Shard, kind}
 		p.ids.put(key, item[nextID]{unit: i, value: &nextID{key, next}})
 	}
-	return p.addQueued(i, u)
+	p.addQueued(i, u)
+	return nil
+}
+
+// addOperation keeps of an earlier row what the later one leaves as it is.
+func (p *plan) addOperation(i int, o *storage.OperationRow) {
+	key := operationKey{o.Account, o.ID}
+	if at, ok := p.operations.at[key]; ok {
+		earlier, whole := p.operations.items[at].value, *o
+		if whole.Answer == nil {
+			whole.Answer = earlier.Answer
+		}
+		if whole.Payload == nil {
+			whole.Payload = earlier.Payload
+		}
+		o = &whole
+	}
+	p.operations.put(key, item[storage.OperationRow]{unit: i, value: o})
 }
 
 // holds tells whether the batch has the key for a command that was not refused.
@@ -160,7 +169,7 @@ func (p *plan) holds(k hashKey) bool {
 }
 
 // addQueued merges the rows that are there only between two units.
-func (p *plan) addQueued(i int, u *storage.Unit) error {
+func (p *plan) addQueued(i int, u *storage.Unit) {
 	for k := range u.Outbox {
 		o := &u.Outbox[k]
 		p.outbox.put(outboxKey{o.Shard, o.ID}, item[storage.OutboxRow]{unit: i, fresh: o.New, value: o})
@@ -169,15 +178,6 @@ func (p *plan) addQueued(i int, u *storage.Unit) error {
 		row := &storage.OutboxRow{ID: id, Shard: u.Shard}
 		p.outbox.put(outboxKey{u.Shard, id}, item[storage.OutboxRow]{unit: i, gone: true, value: row})
 	}
-	for k := range u.Payloads {
-		l := &u.Payloads[k]
-		gone := l.Sealed == nil
-		if !gone && p.payloads.has(l.Operation) {
-			return fmt.Errorf("payload of %s is there twice", l.Operation)
-		}
-		p.payloads.put(l.Operation, item[storage.PayloadRow]{unit: i, fresh: !gone, gone: gone, value: l})
-	}
-	return nil
 }
 
 // change is rows for one Write.
@@ -201,7 +201,6 @@ func (p *plan) changes(now int64) ([]change, error) {
 	out = append(out, operations...)
 	out = append(out, p.reservationChanges(now), p.addressChanges(), p.keyChanges(now), p.eventChanges())
 	out = append(out, p.outboxChanges()...)
-	out = append(out, p.payloadChanges()...)
 	return append(out, p.idChanges()), nil
 }
 
@@ -301,21 +300,6 @@ func (p *plan) outboxChanges() []change {
 			put.add(it.unit, int64(o.Shard), o.ID, int64(o.To), string(o.Type), micros(o.Created), string(o.Body))
 		case !it.fresh:
 			remove.add(it.unit, int64(o.Shard), o.ID)
-		}
-	}
-	return []change{put, remove}
-}
-
-func (p *plan) payloadChanges() []change {
-	put, remove := change{write: putPayload}, change{write: removePayload}
-	byKey := func(a, b *storage.PayloadRow) int { return cmp.Compare(a.Operation, b.Operation) }
-	for _, it := range p.payloads.sorted(byKey) {
-		l := it.value
-		switch {
-		case !it.gone:
-			put.add(it.unit, string(l.Operation), int64(l.Account), l.Sealed)
-		case !it.fresh:
-			remove.add(it.unit, string(l.Operation))
 		}
 	}
 	return []change{put, remove}

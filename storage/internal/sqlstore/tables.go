@@ -97,8 +97,8 @@ var putAddress = &Write{
 // putOperation writes operations that go on, putEnded those that have ended: only the end changes
 // the column that the index of unfinished operations hangs on, and an index costs as much as a row.
 var (
-	putOperation = operationWrite("")
-	putEnded     = operationWrite("unfinished = excluded.unfinished, ")
+	putOperation = operationWrite("payload = COALESCE(excluded.payload, operation.payload), ")
+	putEnded     = operationWrite("payload = NULL, unfinished = excluded.unfinished, ")
 )
 
 func operationWrite(set string) *Write {
@@ -118,10 +118,11 @@ func operationWrite(set string) *Write {
 			{"reply_to", Text},
 			{"doc", Text},
 			{"answer", Text},
+			{"payload", Bytes},
 		},
 		Conflict: `ON CONFLICT (account, id) DO UPDATE SET ` + set + `state = excluded.state,
 			target_kind = excluded.target_kind, target_id = excluded.target_id, updated = excluded.updated,
-			reply_to = excluded.reply_to, doc = excluded.doc, answer = excluded.answer
+			reply_to = excluded.reply_to, doc = excluded.doc, answer = COALESCE(excluded.answer, operation.answer)
 			WHERE operation.unfinished = 1 OR excluded.unfinished = 0`,
 		Refused: "the operation has ended",
 	}
@@ -175,13 +176,6 @@ var putOutbox = &Write{
 
 var removeOutbox = &Write{Table: "outbox", Columns: []Column{{"shard", Int}, {"id", Text}}, Action: Delete}
 
-var putPayload = &Write{
-	Table:   "payload",
-	Columns: []Column{{"operation", Text}, {"account", Int}, {"sealed", Bytes}},
-}
-
-var removePayload = &Write{Table: "payload", Columns: []Column{{"operation", Text}}, Action: Delete}
-
 // A block is used up forward only, and never beyond its end.
 var putIDs = &Write{
 	Table:   "id_block",
@@ -194,7 +188,7 @@ var putIDs = &Write{
 func allWrites() []*Write {
 	writes := []*Write{
 		putHostCapacity, addHostLoad, putReservation, putAddress, putOperation, putEnded, putKey, putEvent,
-		putOutbox, removeOutbox, putPayload, removePayload, putIDs,
+		putOutbox, removeOutbox, putIDs,
 	}
 	for _, kind := range schemas.ActorKinds() {
 		writes = append(writes, putSnapshot[kind], removeSnapshot[kind])

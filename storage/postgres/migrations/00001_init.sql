@@ -183,6 +183,7 @@ CREATE TABLE operation (
     reply_to TEXT NOT NULL,
     doc TEXT NOT NULL,
     answer TEXT,
+    payload BYTEA CHECK (payload IS NULL OR unfinished = 1), -- sealed: what its steps still have to deliver
     PRIMARY KEY (account, id)
 ) WITH (fillfactor = 60);
 CREATE INDEX operation_unfinished ON operation (shard) WHERE unfinished = 1;
@@ -221,12 +222,6 @@ CREATE TABLE outbox (
     created BIGINT NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (shard, id)
-);
-
-CREATE TABLE payload (
-    operation TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    account BIGINT NOT NULL,
-    sealed BYTEA NOT NULL
 );
 
 -- +goose Down

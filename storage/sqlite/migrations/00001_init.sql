@@ -180,6 +180,7 @@ CREATE TABLE operation (
     reply_to TEXT NOT NULL,
     doc TEXT NOT NULL,
     answer TEXT,
+    payload BLOB CHECK (payload IS NULL OR unfinished = 1), -- sealed: what its steps still have to deliver
     PRIMARY KEY (account, id)
 );
 CREATE INDEX operation_unfinished ON operation (shard) WHERE unfinished = 1;
@@ -215,12 +216,6 @@ CREATE TABLE outbox (
     created BIGINT NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (shard, id)
-);
-
-CREATE TABLE payload (
-    operation TEXT NOT NULL PRIMARY KEY,
-    account BIGINT NOT NULL,
-    sealed BLOB NOT NULL
 );
 
 -- +goose Down
