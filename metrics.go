@@ -51,6 +51,11 @@ func engineMetrics() []metric {
 	}
 }
 
+// depths is what a bus has that knows what lies in its queues.
+type depths interface {
+	Depth() (waiting, unacked int)
+}
+
 // collector reads the engine's and the bus's numbers at each scrape.
 type collector struct {
 	node    *Node

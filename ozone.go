@@ -16,6 +16,8 @@ import (
 
 	"github.com/ozonecloud/ozone/actors"
 	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/bus/amqp"
+	"github.com/ozonecloud/ozone/bus/inproc"
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
@@ -145,6 +147,30 @@ func (n *Node) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// every does something at intervals until the node stops.
+func (n *Node) every(ctx context.Context, what string, interval time.Duration, do func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	n.onStop(what, func(context.Context) error {
+		cancel()
+		<-done
+		return nil
+	})
+	go func() { // ends with cancel
+		defer close(done)
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				do(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
 func (n *Node) openData(context.Context) error {
 	dir, err := openDir(n.cfg.Data)
 	if err != nil {
@@ -201,6 +227,14 @@ func (n *Node) openBus(ctx context.Context) error {
 	n.bus = b
 	n.onStop("bus", func(context.Context) error { return b.Close() })
 	return nil
+}
+
+// openBus opens the bus that the configuration names.
+func openBus(ctx context.Context, cfg *Config, now func() time.Time, name string) (bus.Bus, error) {
+	if onRabbitMQ(cfg.Bus) {
+		return amqp.Open(ctx, amqp.Config{URL: cfg.Bus, Name: name, Log: cfg.Log, Now: now})
+	}
+	return inproc.New(inproc.Config{Now: now}), nil
 }
 
 func (n *Node) startEngine(ctx context.Context) error {

@@ -70,9 +70,7 @@ func (n *Node) startSweep(ctx context.Context) {
 	if !able {
 		return
 	}
-	n.inBackground(ctx, "sweep", func(ctx context.Context) {
-		every(ctx, sweepEvery, func() { n.sweep(ctx, sweeper) })
-	})
+	n.every(ctx, "sweep", sweepEvery, func(ctx context.Context) { n.sweep(ctx, sweeper) })
 }
 
 func (n *Node) sweep(ctx context.Context, s storage.Sweeper) {

@@ -43,13 +43,13 @@ func (f *faultyBus) hangs(queue bus.Address) *hang {
 // await waits for a word.
 func await[T any](t *testing.T, what string, c <-chan T) T {
 	t.Helper()
+	var word T
 	select {
-	case v := <-c:
-		return v
+	case word = <-c:
 	case <-time.After(patience):
 		t.Fatalf("never: %s", what)
-		panic("unreachable")
 	}
+	return word
 }
 
 // ended waits until a consumer is closed.
@@ -73,6 +73,33 @@ func (r *rig) deaf() *hang {
 	r.bus.consumer(clusterQueue).Close()
 	await(r.t, "the queue is asked for", h.asked)
 	return h
+}
+
+// starting is a new engine whose Start waits for the cluster's queue.
+func (r *rig) starting() (h *hang, started <-chan error) {
+	r.t.Helper()
+	r.stop()
+	r.boot()
+	h = r.bus.hangs(clusterQueue)
+	result := make(chan error, 1)
+	go func() { result <- r.engine.Start(r.t.Context()) }()
+	await(r.t, "the queue is asked for", h.asked)
+	return h, result
+}
+
+// stopping is what Stop, which is called, returns.
+func (r *rig) stopping() <-chan error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- r.engine.Stop(r.t.Context()) }()
+	return stopped
+}
+
+// wantStopped waits until Stop returns, which must say nothing.
+func (r *rig) wantStopped(stopped <-chan error) {
+	r.t.Helper()
+	if err := await(r.t, "Stop returns", stopped); err != nil {
+		r.t.Errorf("Stop() = %v", err)
+	}
 }
 
 func TestAShardDecidesWhileItsQueueIsAskedFor(t *testing.T) {
@@ -101,29 +128,17 @@ func TestStopDoesNotWaitForAQueue(t *testing.T) {
 	r := newRig(t)
 	r.deaf()
 	r.create("")
-	stopped := make(chan error, 1)
-	go func() { stopped <- r.engine.Stop(t.Context()) }()
-	if err := await(t, "Stop returns", stopped); err != nil {
-		t.Errorf("Stop() = %v", err)
-	}
+	r.wantStopped(r.stopping())
 }
 
 func TestAStartThatWaitsForAQueueCanBeStopped(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.stop()
-	r.boot()
-	h := r.bus.hangs(clusterQueue)
-	started, stopped := make(chan error, 1), make(chan error, 1)
-	go func() { started <- r.engine.Start(t.Context()) }()
-	await(t, "the queue is asked for", h.asked)
+	_, started := r.starting()
 	if r.engine.Ready() == nil {
 		t.Error("ready without a queue")
 	}
-	go func() { stopped <- r.engine.Stop(t.Context()) }()
-	if err := await(t, "Stop returns", stopped); err != nil {
-		t.Errorf("Stop() = %v", err)
-	}
+	r.wantStopped(r.stopping())
 	if err := await(t, "Start returns", started); err == nil {
 		t.Error("Start() = nil, want an error")
 	}
@@ -132,12 +147,7 @@ func TestAStartThatWaitsForAQueueCanBeStopped(t *testing.T) {
 func TestTheFirstQueueThatIsRefusedIsTheErrorOfStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.stop()
-	r.boot()
-	h := r.bus.hangs(clusterQueue)
-	started := make(chan error, 1)
-	go func() { started <- r.engine.Start(t.Context()) }()
-	await(t, "the queue is asked for", h.asked)
+	h, started := r.starting()
 	h.answer <- errBroken
 	if err := await(t, "Start returns", started); !errors.Is(err, errBroken) {
 		t.Errorf("Start() = %v, want %v", err, errBroken)
@@ -147,12 +157,8 @@ func TestTheFirstQueueThatIsRefusedIsTheErrorOfStart(t *testing.T) {
 func TestAShardThatBeginsAnewWaitsForTheSameQueue(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.stop()
-	r.boot()
-	h := r.bus.hangs(clusterQueue)
-	started, claimed := make(chan error, 1), make(chan struct{}, 100)
-	go func() { started <- r.engine.Start(t.Context()) }()
-	await(t, "the queue is asked for", h.asked)
+	h, started := r.starting()
+	claimed := make(chan struct{}, 100)
 	shard := schemas.ShardOfCluster(testCluster)
 	r.store.set(func(f *faultyStore) {
 		f.onClaim = func(s schemas.Shard, next func() (storage.Claim, error)) (storage.Claim, error) {
@@ -185,16 +191,13 @@ func TestAQueueThatComesDuringADrainIsGivenBack(t *testing.T) {
 	entered, leave := r.held()
 	op := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
 	<-entered
-	stopped := make(chan error, 1)
-	go func() { stopped <- r.engine.Stop(t.Context()) }()
+	stopped := r.stopping()
 	r.ended(r.bus.consumer(bus.ShardQueue(schemas.Shards - 1))) // the last one that is told to drain
 	h.answer <- nil
 	r.eventually("the queue has come", func() bool { return r.bus.consumer(clusterQueue) != lost })
 	r.ended(r.bus.consumer(clusterQueue))
 	leave()
-	if err := await(t, "Stop returns", stopped); err != nil {
-		t.Errorf("Stop() = %v", err)
-	}
+	r.wantStopped(stopped)
 	r.accepted(op)
 }
 
@@ -213,9 +216,7 @@ func TestAQueueThatComesAfterTheEndIsGivenBack(t *testing.T) {
 	r.bus.mu.Unlock()
 	lost.Close()
 	await(t, "the queue is asked for", asked)
-	if err := r.engine.Stop(t.Context()); err != nil {
-		t.Errorf("Stop() = %v", err)
-	}
+	r.wantStopped(r.stopping())
 	late := r.bus.consumer(clusterQueue)
 	if late == lost {
 		t.Fatal("Stop returned before the queue came")

@@ -1,5 +1,7 @@
 package actors
 
+import "github.com/ozonecloud/ozone/schemas"
+
 // workers run mailboxes on goroutines that stay: their stacks have grown already. Measured: 5 % of a create's time,
 // which went into growing the stacks of new ones.
 type workers struct {
@@ -9,7 +11,7 @@ type workers struct {
 }
 
 // maxIdle is how many workers wait for work: enough for every shard.
-const maxIdle = 64
+const maxIdle = schemas.Shards
 
 // throughput is how many messages a mailbox takes before it lets others run; the library's default.
 const throughput = 300

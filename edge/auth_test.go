@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone/edge"
+	"github.com/ozonecloud/ozone/tests/golden"
 )
 
 func (r *rig) login(path, user, key string) response {
@@ -76,7 +77,7 @@ func TestEveryWayToFailALoginLooksTheSame(t *testing.T) {
 	if want.status != 401 || want.header.Get("Content-Type") == "" {
 		t.Fatalf("a wrong key = %d %s", want.status, want.raw)
 	}
-	golden(t, "fault_login.json", want.body)
+	golden.Compare(t, "fault_login.json", want.body)
 	for name, res := range map[string]response{
 		"unknown user": r.login("/v1.0", "nobody", "key-of-demo"),
 		"other's key":  r.login("/v1.0", "demo", "key-of-other"),
@@ -116,7 +117,7 @@ func TestTenantWall(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	want := r.as("", "GET", "/v1.0/1001/servers", "").body
-	golden(t, "fault_token.json", want)
+	golden.Compare(t, "fault_token.json", want)
 	if !strings.Contains(want, "Please renew") {
 		t.Errorf("an old client does not log in again after %s", want)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
+	"github.com/ozonecloud/ozone/tests/golden"
 )
 
 const createBody = `{"server":{"name":"web","imageId":1,"flavorId":"2","metadata":{"k":"v"},"personality":[{"path":"/etc/motd","contents":"aGVs\n bG8="}]}}`
@@ -189,7 +190,7 @@ func TestRefusalsAreFaultsThatNameTheirOperation(t *testing.T) {
 		}
 		fmt.Fprintf(&doc, "%s\n\n", res.body)
 	}
-	golden(t, "faults.txt", doc.String())
+	golden.Compare(t, "faults.txt", doc.String())
 }
 
 func TestBadBodiesReachNobody(t *testing.T) {
@@ -263,7 +264,7 @@ func TestUndecidedIsATrue503(t *testing.T) {
 	if res.status != 503 || res.header.Get("Retry-After") == "" || res.header.Get("X-Ozone-Operation") != string(r.last().ID) {
 		t.Errorf("DELETE = %d\n%s", res.status, res.raw)
 	}
-	golden(t, "fault_undecided.json", res.body)
+	golden.Compare(t, "fault_undecided.json", res.body)
 }
 
 func TestLostAnswersAreReadFromTheOperation(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
+	"github.com/ozonecloud/ozone/tests/golden"
 )
 
 func operationID(age time.Duration) schemas.OperationID {
@@ -55,7 +56,7 @@ func TestOperationsAreAsTheContractHasThem(t *testing.T) {
 		res := r.do("GET", "/ozone/v1/1001/operations"+path, "")
 		fmt.Fprintf(&doc, "GET /operations%s\n%d %s\n\n", path, res.status, res.body)
 	}
-	golden(t, "operations.txt", doc.String())
+	golden.Compare(t, "operations.txt", doc.String())
 }
 
 func TestOperationWithoutARowIsQueuedWhileItIsYoung(t *testing.T) {

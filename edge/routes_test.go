@@ -9,6 +9,7 @@ import (
 
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/tests/golden"
 )
 
 func TestPathsAreReadInOneWay(t *testing.T) {
@@ -79,7 +80,7 @@ func TestWhatIsNotThereLooksTheSame(t *testing.T) {
 	r := newRig(t, nil)
 	r.rows.put(other, schemas.ServerID(13).Ref(), "theirs", rendered)
 	want := r.do("GET", "/v1.0/1001/servers/99", "").body
-	golden(t, "fault_not_found.json", want)
+	golden.Compare(t, "fault_not_found.json", want)
 	for _, path := range []string{"/v1.0/1001/servers/13", "/v1.0/1001/servers/13/ips", "/v1.0/1001/servers/x", "/v1.0/1001/images/13", "/v1.0/1001/flavors/99", "/v1.0/1001/nothing", "/nothing", "/ozone/v1/1001/operations/x"} {
 		if res := r.do("GET", path, ""); res.status != 404 || res.body != want {
 			t.Errorf("GET %s = %d %s, want 404 %s", path, res.status, res.body, want)
@@ -115,7 +116,7 @@ func TestWrongVerbNamesTheRightOnes(t *testing.T) {
 			t.Errorf("%s = %d, Allow %q, want 405, %q", request, res.status, res.header.Get("Allow"), allow)
 		}
 	}
-	golden(t, "fault_method.json", r.do("DELETE", "/v1.0/1001/servers", "").body)
+	golden.Compare(t, "fault_method.json", r.do("DELETE", "/v1.0/1001/servers", "").body)
 }
 
 func TestHeadIsGetWithoutBody(t *testing.T) {
@@ -155,7 +156,7 @@ func TestRepresentationsAreAsTheContractHasThem(t *testing.T) {
 			t.Errorf("GET %s is no JSON: %s", path, res.body)
 		}
 	}
-	golden(t, "representations.txt", doc.String())
+	golden.Compare(t, "representations.txt", doc.String())
 }
 
 func TestVersionWithoutSlashAndTokenIsAnIncompleteLogin(t *testing.T) {
@@ -180,7 +181,7 @@ func TestDefectsAreLoggedAndNotShown(t *testing.T) {
 	if res.status != 500 {
 		t.Errorf("GET = %d, want 500", res.status)
 	}
-	golden(t, "fault_internal.json", res.body)
+	golden.Compare(t, "fault_internal.json", res.body)
 	if !strings.Contains(r.log.String(), "on fire") {
 		t.Errorf("nothing of it is logged: %s", r.log.String())
 	}

@@ -5,32 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
-)
 
-// golden compares with a file in testdata; OZONE_GOLDEN=update rewrites it.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("OZONE_GOLDEN") == "update" {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; OZONE_GOLDEN=update makes it", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s changed:\n%s\nwant\n%s\nOZONE_GOLDEN=update rewrites it", path, got, want)
-	}
-}
+	"github.com/ozonecloud/ozone/tests/golden"
+)
 
 // The shard of an account is part of the stored form: it may never change.
 func TestShardOfAnAccountNeverChanges(t *testing.T) {
@@ -39,7 +20,7 @@ func TestShardOfAnAccountNeverChanges(t *testing.T) {
 	for _, id := range []int64{1, 2, 3, 63, 64, 65, 1000, 1001, 1002, 4711, 65536, 1 << 20, MaxID} {
 		fmt.Fprintf(&b, "%10d  account %2d  cluster %2d\n", id, ShardOf(AccountID(id)), ShardOfCluster(ClusterID(id)))
 	}
-	golden(t, "shards.golden", b.String())
+	golden.Compare(t, "shards.golden", b.String())
 }
 
 func TestAccountsSpreadOverAllShards(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ozonecloud/ozone/tests/golden"
 )
 
 var (
@@ -25,7 +27,7 @@ func freeze(t *testing.T, file string, values ...any) {
 		fmt.Fprintf(&b, "%-24s %s\n", values[i], line)
 		roundTrip(t, values[i+1], string(line))
 	}
-	golden(t, file, b.String())
+	golden.Compare(t, file, b.String())
 }
 
 func TestWireFormOfCommands(t *testing.T) {

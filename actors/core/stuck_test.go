@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/tests/golden"
 )
 
 // matrixCell is one cell of the admission matrix: what a trigger does in a status, after news of the host or beside
@@ -153,7 +154,7 @@ func TestLossOfEachRowIsNoticed(t *testing.T) {
 		t.Logf("%3d %s left out in turn", counts[kind], kind)
 	}
 	t.Logf("%3d rows and deadlines left out in turn", total)
-	golden(t, "losses.golden", said.String())
+	golden.Compare(t, "losses.golden", said.String())
 }
 
 // everyLoss is the tables without each of their rows and deadlines.

@@ -2,43 +2,13 @@ package core
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/tests/golden"
 )
-
-// golden compares with a file in testdata; OZONE_GOLDEN=update rewrites it.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("OZONE_GOLDEN") == "update" {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; OZONE_GOLDEN=update makes it", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: %s\nOZONE_GOLDEN=update rewrites it", path, firstDifference(got, string(want)))
-	}
-}
-
-func firstDifference(got, want string) string {
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
-	for i := range min(len(g), len(w)) {
-		if g[i] != w[i] {
-			return fmt.Sprintf("line %d is\n  %s\nwant\n  %s", i+1, g[i], w[i])
-		}
-	}
-	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
-}
 
 // triggers are all that may move a server.
 var triggers = slices.Concat([]schemas.Trigger{schemas.OnCreate}, tenants, operators, []schemas.Trigger{
@@ -63,7 +33,7 @@ func TestServerTableIsFrozen(t *testing.T) {
 			}
 		}
 	}
-	golden(t, "server_table.golden", b.String())
+	golden.Compare(t, "server_table.golden", b.String())
 }
 
 func TestImageTableIsFrozen(t *testing.T) {
@@ -82,7 +52,7 @@ func TestImageTableIsFrozen(t *testing.T) {
 			fmt.Fprintf(&b, "%-9s  %-11s  -> %s\n", in, on, to)
 		}
 	}
-	golden(t, "image_table.golden", b.String())
+	golden.Compare(t, "image_table.golden", b.String())
 }
 
 func TestPlansAreFrozen(t *testing.T) {
@@ -95,7 +65,7 @@ func TestPlansAreFrozen(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%-11s  %-12s  %-5s  %-7s  %3d %%  done: %-9s  failed: %s\n", r.Plan, r.Step, at, r.Timeout, r.Percent, r.Done, r.Failed)
 	}
-	golden(t, "plans.golden", b.String())
+	golden.Compare(t, "plans.golden", b.String())
 }
 
 // Steps are found by plan and name: a plan has each name once.

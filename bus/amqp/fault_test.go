@@ -298,12 +298,22 @@ func queueFrozen(t *testing.T, broker *rig.RabbitMQ) {
 		t.Fatal(err)
 	}
 	for _, a := range []bus.Address{well, frozen} {
-		for err := bus.ErrFull; errors.Is(err, bus.ErrFull) && ctx.Err() == nil; { // until the next connection is there
-			err = bus.Send(ctx, b, a, bus.Message{ID: "2", Type: schemas.TypeCommand})
-			if err != nil && !errors.Is(err, bus.ErrFull) {
-				t.Errorf("confirmation to %s on the next connection = %v, want nil", a, err)
-			}
+		if err := untilTaken(ctx, b, a); err != nil {
+			t.Errorf("confirmation to %s on the next connection = %v, want nil", a, err)
 		}
+	}
+}
+
+// untilTaken sends a message until the next connection is there, or ctx ends.
+func untilTaken(ctx context.Context, b bus.Bus, a bus.Address) error {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := bus.Send(ctx, b, a, bus.Message{ID: "2", Type: schemas.TypeCommand})
+		if !errors.Is(err, bus.ErrFull) || ctx.Err() != nil {
+			return err
+		}
+		<-again.C
 	}
 }
 

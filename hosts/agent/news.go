@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -12,39 +11,17 @@ import (
 // and nobody sees the difference. Source: docs/numbers.md.
 const tellAfter = 20 * time.Millisecond
 
-// news is the outcome of a step that was followed by another one. It is told when that takes its time.
-type news struct {
-	agent *Agent
-	timer *time.Timer // nil before the first outcome
-
-	mu      sync.Mutex       // held while it is told, so that outcomes keep their order
-	outcome *schemas.Outcome // guarded by mu; nil when there is nothing to tell
-}
-
-// tellLater tells o after a while, unless drop comes first.
-func (n *news) tellLater(ctx context.Context, o schemas.Outcome) {
-	n.mu.Lock()
-	n.outcome = &o
-	n.mu.Unlock()
-	n.timer = time.AfterFunc(tellAfter, func() { n.tell(ctx) }) // is over when drop returns
-}
-
-func (n *news) tell(ctx context.Context) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.outcome != nil {
-		n.agent.reply(ctx, *n.outcome) // false: the agent stops, and the step comes again
-		n.outcome = nil
+// tellLater tells the outcome of a step that was followed by another one, when that takes its time: unless drop, which
+// is called once, comes first. When the telling has begun drop waits for its end, so that outcomes keep their order.
+func (a *Agent) tellLater(ctx context.Context, o schemas.Outcome) (drop func()) {
+	told := make(chan struct{})
+	timer := time.AfterFunc(tellAfter, func() { // is over when drop returns
+		defer close(told)
+		a.reply(ctx, o) // false: the agent stops, and the step comes again
+	})
+	return func() {
+		if !timer.Stop() {
+			<-told
+		}
 	}
-}
-
-// drop forgets the outcome, once it is told when that has begun.
-func (n *news) drop() {
-	if n.timer == nil {
-		return
-	}
-	n.timer.Stop()
-	n.mu.Lock()
-	n.outcome = nil
-	n.mu.Unlock()
 }

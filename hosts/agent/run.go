@@ -17,8 +17,7 @@ var errOvertaken = errors.New("agent: a later step for the same copy waits")
 // process brings one job to its end: an answer that the bus vouches for. Without one the message is not done, so that
 // the step comes again; only an overtaken one is forgotten unanswered.
 func (a *Agent) process(ctx context.Context, ln *lane, j *job, s *schemas.Step) {
-	n := &news{agent: a}
-	s, failure, err := a.goOn(ctx, ln, j, s, n)
+	s, failure, err := a.goOn(ctx, ln, j, s)
 	done := a.forget(j)
 	if errors.Is(err, errOvertaken) {
 		a.logOf(s).Warn("step given up: its outcome is unknown and a later step for the same copy waits")
@@ -38,11 +37,12 @@ func (a *Agent) process(ctx context.Context, ln *lane, j *job, s *schemas.Step) 
 
 // goOn does a step and those that follow it, until one fails or its actor has said something newer. It returns the
 // last one and what became of it.
-func (a *Agent) goOn(ctx context.Context, ln *lane, j *job, s *schemas.Step, n *news) (*schemas.Step, *schemas.StepFailure, error) {
+func (a *Agent) goOn(ctx context.Context, ln *lane, j *job, s *schemas.Step) (*schemas.Step, *schemas.StepFailure, error) {
+	drop := func() {} // nothing is to be told yet
 	for {
 		began := a.cfg.Now()
 		failure, err := a.outcome(ctx, ln, j, s)
-		n.drop()
+		drop()
 		if a.log.Enabled(ctx, slog.LevelDebug) && err == nil {
 			a.logOf(s).Debug("step ended", "took", a.cfg.Now().Sub(began), "done", failure == nil)
 		}
@@ -50,7 +50,7 @@ func (a *Agent) goOn(ctx context.Context, ln *lane, j *job, s *schemas.Step, n *
 		if err != nil || failure != nil || !more || a.overtaken(ln, s) {
 			return s, failure, err
 		}
-		n.tellLater(ctx, outcomeOf(s, nil))
+		drop = a.tellLater(ctx, outcomeOf(s, nil))
 		s = &next
 	}
 }

@@ -31,17 +31,6 @@ func exec(tb testing.TB, url string, statements ...string) {
 	}
 }
 
-// change is where with something else in its URL.
-func change(tb testing.TB, where string, f func(u *url.URL)) string {
-	tb.Helper()
-	u, err := url.Parse(where)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	f(u)
-	return u.String()
-}
-
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	newer := database(t)
@@ -54,19 +43,19 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	exec(t, versioned, `CREATE TABLE goose_db_version (id INT, version_id BIGINT, is_applied BOOL)`,
 		`INSERT INTO goose_db_version VALUES (1, 1, true)`)
 	good := database(t)
-	latin, weak := change(t, good, func(u *url.URL) { u.Path += "_latin" }), database(t)
+	latin, weak := rig.ChangeURL(t, good, func(u *url.URL) { u.Path += "_latin" }), database(t)
 	name := func(where string) string { return filepath.Base(strings.Split(where, "?")[0]) }
 	exec(t, good, `CREATE DATABASE `+name(latin)+` ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`,
 		`CREATE ROLE reader_`+name(good)+` LOGIN PASSWORD 'r'`, `ALTER DATABASE `+name(weak)+` SET synchronous_commit = off`)
 	for _, c := range []struct{ what, url, want string }{
 		{"no URL", "", "no database is named"},
 		{"not a URL", "postgres://u:s3cret@[::1:5432/x", "is not understood"},
-		{"wrong password", change(t, good, func(u *url.URL) { u.User = url.UserPassword("ozone", "s3cret") }), "check the user and the password"},
-		{"unknown user", change(t, good, func(u *url.URL) { u.User = url.UserPassword("nobody", "s3cret") }), "check the user"},
-		{"no such database", change(t, good, func(u *url.URL) { u.Path = "/nothing" }), "CREATE DATABASE"},
-		{"nobody listens", change(t, good, func(u *url.URL) { u.Host = "127.0.0.1:1" }), "start PostgreSQL there"},
-		{"no TLS", change(t, good, func(u *url.URL) { u.RawQuery = "" }), "sslmode=disable"},
-		{"a user without rights", change(t, good, func(u *url.URL) { u.User = url.UserPassword("reader_"+name(good), "r") }), "owner of the database"},
+		{"wrong password", rig.ChangeURL(t, good, func(u *url.URL) { u.User = url.UserPassword("ozone", "s3cret") }), "check the user and the password"},
+		{"unknown user", rig.ChangeURL(t, good, func(u *url.URL) { u.User = url.UserPassword("nobody", "s3cret") }), "check the user"},
+		{"no such database", rig.ChangeURL(t, good, func(u *url.URL) { u.Path = "/nothing" }), "CREATE DATABASE"},
+		{"nobody listens", rig.ChangeURL(t, good, func(u *url.URL) { u.Host = "127.0.0.1:1" }), "start PostgreSQL there"},
+		{"no TLS", rig.ChangeURL(t, good, func(u *url.URL) { u.RawQuery = "" }), "sslmode=disable"},
+		{"a user without rights", rig.ChangeURL(t, good, func(u *url.URL) { u.User = url.UserPassword("reader_"+name(good), "r") }), "owner of the database"},
 		{"another program's tables", foreign, "tables of another program"},
 		{"another program's migrations", versioned, "tables of another program"},
 		{"a newer schema", newer, "version 99"},

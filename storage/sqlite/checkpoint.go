@@ -76,9 +76,9 @@ func (c *checkpointer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		length, err := checkpoint(ctx, c.side)
+		length, err := checkpoint(ctx, c.side, copyLog)
 		if err == nil && length > longLog {
-			_, err = checkpoint(ctx, c.write)
+			_, err = checkpoint(ctx, c.write, copyLog)
 		}
 		if err != nil && ctx.Err() == nil {
 			c.log.Warn("checkpoint failed; the write-ahead log grows until one succeeds", "error", err)
@@ -93,21 +93,22 @@ func clearLog(ctx context.Context, write *sqlx.DB, path string) error {
 	if err != nil || info.Size() < leftLog {
 		return nil //nolint:nilerr // there is none yet
 	}
-	var row struct {
-		Busy   int `db:"busy"` // somebody reads: the rest is copied later
-		Log    int `db:"log"`
-		Copied int `db:"checkpointed"`
-	}
-	return write.GetContext(ctx, &row, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	_, err = checkpoint(ctx, write, cutLog)
+	return err
 }
 
-// checkpoint copies what no reader needs to stay. It returns the length of the log in bytes.
-func checkpoint(ctx context.Context, db *sqlx.DB) (int64, error) {
+const (
+	copyLog = `PRAGMA wal_checkpoint(PASSIVE)`
+	cutLog  = `PRAGMA wal_checkpoint(TRUNCATE)`
+)
+
+// checkpoint copies what no reader needs to stay, by one of the statements above. It returns the length of the log in bytes.
+func checkpoint(ctx context.Context, db *sqlx.DB, statement string) (int64, error) {
 	var row struct {
-		Busy   int   `db:"busy"`
-		Log    int64 `db:"log"` // pages
+		Busy   int   `db:"busy"` // somebody reads: the rest is copied later
+		Log    int64 `db:"log"`  // pages
 		Copied int   `db:"checkpointed"`
 	}
-	err := db.GetContext(ctx, &row, `PRAGMA wal_checkpoint(PASSIVE)`)
+	err := db.GetContext(ctx, &row, statement)
 	return row.Log * pageSize, err
 }

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"golang.org/x/sys/unix"
 )
 
 // Generator sends requests to one address.
@@ -154,8 +154,8 @@ func sleepUntil(due time.Time) {
 	const coarse = 2 * time.Millisecond
 	time.Sleep(time.Until(due) - coarse)
 	for left := time.Until(due); left > 0; left = time.Until(due) {
-		ts := unix.NsecToTimespec(int64(left))
-		_ = unix.Nanosleep(&ts, nil) // a signal ends it early
+		ts := syscall.NsecToTimespec(int64(left))
+		_ = syscall.Nanosleep(&ts, nil) // a signal ends it early
 	}
 }
 

@@ -50,10 +50,17 @@ func Start(tb testing.TB, args ...string) *node.Node {
 // StartIn is Start on a given data directory.
 func StartIn(tb testing.TB, dir string, args ...string) *node.Node {
 	tb.Helper()
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory
+	return StartWith(tb, node.Config{Dir: dir, Args: args})
+}
+
+// StartWith is Start with a configuration, but for its binary.
+func StartWith(tb testing.TB, cfg node.Config) *node.Node {
+	tb.Helper()
+	if err := os.Chmod(cfg.Dir, 0o700); err != nil { //nolint:gosec // a directory
 		tb.Fatal(err)
 	}
-	n, err := node.Start(tb.Context(), node.Config{Binary: Binary(tb), Dir: dir, Args: args})
+	cfg.Binary = Binary(tb)
+	n, err := node.Start(tb.Context(), cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

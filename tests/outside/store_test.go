@@ -3,17 +3,14 @@ package outside_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/node"
 	"github.com/ozonecloud/ozone/tests/nodetest"
 )
@@ -21,24 +18,7 @@ import (
 // refuses starts a node that must not start, and checks what its last words say.
 func refuses(t *testing.T, dir string, words []string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	all := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, args...)
-	_, err := node.Run(ctx, nodetest.Binary(t), nil, all...)
-	if err == nil || ctx.Err() != nil {
-		t.Fatalf("the node started in %s with %v, or went on for ever: %v", dir, args, err)
-	}
-	if _, ok := errors.AsType[*exec.ExitError](err); !ok {
-		t.Fatal(err)
-	}
-	for _, w := range words {
-		if !strings.Contains(err.Error(), w) {
-			t.Errorf("%v; want %q in it", err, w)
-		}
-	}
-	if strings.Contains(err.Error(), "goroutine ") {
-		t.Errorf("a stack instead of words: %v", err)
-	}
+	nodetest.Refuses(t, node.Config{Dir: dir, Args: args}, words...)
 }
 
 // used is a data directory with an account and a server in it, and no node.
@@ -147,12 +127,12 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	dir := smallDisk(t)
 	n := nodetest.StartIn(t, dir)
 	c := nodetest.Client(t, n, "full")
-	load := newCreators(c)
-	have := load.waitFor(t, 50)
+	load := nodetest.NewCreators(t, c, 8)
+	load.More(t, 50)
 	filler := fill(t, dir)
 	<-time.After(3 * time.Second) // let the full disk last
 	empty(t, filler)
-	have = load.waitFor(t, have+50) // it goes on by itself
+	load.More(t, 50) // it goes on by itself
 	filler = fill(t, dir)
 	select {
 	case <-n.Ended(): // after 10 s without a commit
@@ -166,17 +146,10 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	if _, err := n.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	load.waitFor(t, have+50)
-	keys := load.stop()
-	t.Logf("%d accepted, %d answers of another kind", len(keys), len(load.trouble))
-	for key, operation := range keys {
-		o, err := c.Await(t.Context(), operation)
-		if err != nil || o.State != "succeeded" {
-			t.Fatalf("operation %s of key %s: %+v, %v", operation, key, o, err)
-		}
-	}
-	if list, err := c.Servers(t.Context()); err != nil || len(list) != len(keys) {
-		t.Errorf("%d servers, %v, want one for each of %d keys", len(list), err, len(keys))
+	load.More(t, 50)
+	made := load.Succeeded(t)
+	if list, err := c.Servers(t.Context()); err != nil || len(list) != made {
+		t.Errorf("%d servers, %v, want one for each of %d keys", len(list), err, made)
 	}
 	nodetest.Audit(t, n)
 }
@@ -224,65 +197,4 @@ func fill(t *testing.T, dir string) string {
 		}
 	}
 	return path
-}
-
-// creators create servers from several goroutines, each with a key of its own that is repeated until it is accepted.
-type creators struct {
-	client *client.Client
-	end    context.CancelFunc
-	done   sync.WaitGroup
-
-	mu       sync.Mutex
-	accepted map[string]string // operation by key; guarded by mu
-	trouble  []string          // what else came; guarded by mu
-}
-
-func newCreators(c *client.Client) *creators {
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &creators{client: c, end: cancel, accepted: map[string]string{}}
-	for i := range 8 {
-		l.done.Go(func() {
-			for j := 0; ctx.Err() == nil; j++ {
-				l.create(context.WithoutCancel(ctx), fmt.Sprintf("w%d-%d", i, j))
-			}
-		})
-	}
-	return l
-}
-
-// create repeats one create until it is accepted; it gives up after a minute.
-func (l *creators) create(ctx context.Context, key string) {
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-		_, r, err := l.client.CreateServer(ctx, key, 1, 1, "Idempotency-Key", key)
-		l.mu.Lock()
-		if err == nil {
-			l.accepted[key] = r.Operation()
-			l.mu.Unlock()
-			return
-		}
-		l.trouble = append(l.trouble, err.Error())
-		l.mu.Unlock()
-		<-time.After(50 * time.Millisecond)
-	}
-}
-
-func (l *creators) waitFor(t *testing.T, n int) int {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); ; <-time.After(20 * time.Millisecond) {
-		l.mu.Lock()
-		have := len(l.accepted)
-		l.mu.Unlock()
-		if have >= n {
-			return have
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d creates accepted in a minute, want %d; trouble: %v", have, n, l.trouble)
-		}
-	}
-}
-
-func (l *creators) stop() map[string]string {
-	l.end()
-	l.done.Wait()
-	return l.accepted
 }

@@ -2,16 +2,13 @@
 package servers_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/node"
@@ -40,36 +37,15 @@ func newServers(t *testing.T) *servers {
 func (s *servers) config(t *testing.T, args ...string) node.Config {
 	t.Helper()
 	return node.Config{
-		Binary: nodetest.Binary(t), Dir: t.TempDir(), Args: append([]string{"--hosts", "sim:4"}, args...),
+		Dir: t.TempDir(), Args: append([]string{"--hosts", "sim:4"}, args...),
 		Env: []string{"OZONE_BUS=" + s.bus, "OZONE_STORE=" + s.store},
 	}
-}
-
-func (s *servers) start(t *testing.T, args ...string) *node.Node {
-	t.Helper()
-	cfg := s.config(t, args...)
-	if err := os.Chmod(cfg.Dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	n, err := node.Start(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the node's log:\n%s", n.Log())
-		}
-	})
-	return n
 }
 
 // TestServers does one after the other what needs its own servers only in part: they take seconds to start.
 func TestServers(t *testing.T) {
 	s := newServers(t)
-	n := s.start(t, "--sim-delay", "100ms")
+	n := nodetest.StartWith(t, s.config(t, "--sim-delay", "100ms"))
 	c := nodetest.Client(t, n, "tenant")
 	t.Run("a server's life", func(t *testing.T) { life(t, c) })
 	t.Run("the operator needs the data directory only", func(t *testing.T) { operator(t, n) })
@@ -118,55 +94,16 @@ func operator(t *testing.T, n *node.Node) {
 	}
 }
 
-// refused starts a node that must end at once with an error that has all of the words.
-func refused(t *testing.T, cfg node.Config, words ...string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", cfg.Dir}, cfg.Args...)
-	_, err := node.Run(ctx, cfg.Binary, cfg.Env, args...)
-	if err == nil || ctx.Err() != nil {
-		t.Errorf("it started, or hung: %v", err)
-		return
-	}
-	for _, w := range words {
-		if !strings.Contains(err.Error(), w) {
-			t.Errorf("error %v, want one with %q", err, w)
-		}
-	}
-	for _, setting := range cfg.Env {
-		if u, bad := url.Parse(setting[strings.Index(setting, "=")+1:]); bad == nil && u.User != nil {
-			if p, _ := u.User.Password(); p != "" && strings.Contains(err.Error(), p) {
-				t.Errorf("error %v shows a password", err)
-			}
-		}
-	}
-}
-
 func second(t *testing.T, s *servers, n *node.Node) {
 	t.Helper()
 	other := *s
 	other.bus = s.broker.Vhost(t, "second")
-	refused(t, other.config(t), "another secret key") // each made its own
-	refused(t, other.config(t, "--secret-key-file", filepath.Join(n.Dir(), "secret.key")), "another node runs on this database")
-	cfg := other.config(t)
-	cfg.Args = append(cfg.Args, "--store", s.database.Database(t))
-	if n, err := node.Start(t.Context(), cfg); err != nil {
-		t.Errorf("a node on a database of its own: %v", err)
-	} else if err := n.Stop(); err != nil {
+	nodetest.Refuses(t, other.config(t), "another secret key") // each made its own
+	nodetest.Refuses(t, other.config(t, "--secret-key-file", filepath.Join(n.Dir(), "secret.key")), "another node runs on this database")
+	own := nodetest.StartWith(t, other.config(t, "--store", s.database.Database(t)))
+	if err := own.Stop(); err != nil {
 		t.Error(err)
 	}
-}
-
-// change is a URL with one part changed.
-func change(t *testing.T, where string, f func(*url.URL)) string {
-	t.Helper()
-	u, err := url.Parse(where)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f(u)
-	return u.String()
 }
 
 func wrong(t *testing.T, s *servers) {
@@ -176,21 +113,21 @@ func wrong(t *testing.T, s *servers) {
 		words  []string
 	}{
 		"the broker's password": {func(o *servers) {
-			o.bus = change(t, o.bus, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "sesame-1") })
+			o.bus = rig.ChangeURL(t, o.bus, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "sesame-1") })
 		}, []string{"broker"}},
-		"the virtual host": {func(o *servers) { o.bus = change(t, o.bus, func(u *url.URL) { u.Path = "/nowhere" }) }, []string{"nowhere"}},
+		"the virtual host": {func(o *servers) { o.bus = rig.ChangeURL(t, o.bus, func(u *url.URL) { u.Path = "/nowhere" }) }, []string{"nowhere"}},
 		"the database": {func(o *servers) {
-			o.store = change(t, o.store, func(u *url.URL) { u.Path = "/nowhere" })
+			o.store = rig.ChangeURL(t, o.store, func(u *url.URL) { u.Path = "/nowhere" })
 		}, []string{"nowhere"}},
 		"the database's password": {func(o *servers) {
-			o.store = change(t, o.store, func(u *url.URL) { u.User = url.UserPassword("nobody", "sesame-2") })
+			o.store = rig.ChangeURL(t, o.store, func(u *url.URL) { u.User = url.UserPassword("nobody", "sesame-2") })
 		}, []string{"nobody"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := *s
 			other.store = s.database.Database(t)
 			c.change(&other)
-			refused(t, other.config(t), c.words...)
+			nodetest.Refuses(t, other.config(t), c.words...)
 		})
 	}
 }
@@ -218,71 +155,31 @@ func killed(t *testing.T, n *node.Node, c *client.Client) {
 	}
 }
 
-// back has writes going on while the broker and the database die and come back; each is asked for with its key until it is answered.
+// back has writes going on while the broker and the database die and come back; each is asked for with its key until it is
+// answered. Only 503 and a connection that ends are answers to ask again after.
 func back(t *testing.T, s *servers, n *node.Node, c *client.Client) {
 	t.Helper()
-	stop := make(chan struct{})
-	var writers sync.WaitGroup
-	accepted := make(chan *client.Reply, 10_000)
-	for w := range 4 {
-		writers.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if r := insist(t, c, fmt.Sprintf("back-%d-%d", w, i)); r != nil {
-					accepted <- r
-				}
-			}
-		})
-	}
-	more := func() { // some are accepted from now on
-		for range 10 {
-			<-accepted
-		}
-	}
-	more()
+	load := nodetest.NewCreators(t, c, 4)
+	load.More(t, 10)
 	s.broker.Kill9()
 	if err := s.broker.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	more()
+	load.More(t, 10)
 	s.database.Kill9()
 	if err := s.database.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	more()
-	close(stop)
-	writers.Wait()
-	close(accepted)
-	for r := range accepted {
-		await(t, c, r, nil)
+	load.More(t, 10)
+	load.Succeeded(t)
+	for _, x := range load.Trouble() {
+		if x.Reply != nil && x.Reply.Status != http.StatusServiceUnavailable {
+			t.Errorf("a create: %d %s, %v", x.Reply.Status, x.Reply.Body, x.Err)
+		}
 	}
 	select {
 	case <-n.Ended():
 		t.Error("the node ended")
 	default:
 	}
-}
-
-// insist asks for a server until it is accepted. Only 503 and a connection that ends are answers to ask again after.
-func insist(t *testing.T, c *client.Client, key string) *client.Reply {
-	t.Helper()
-	end := time.Now().Add(time.Minute)
-	for time.Now().Before(end) {
-		_, r, err := c.CreateServer(t.Context(), key, 1, 1, "Idempotency-Key", key)
-		switch {
-		case r == nil, r.Status == http.StatusServiceUnavailable:
-			time.Sleep(20 * time.Millisecond) // the pace of a patient client
-		case r.Status == http.StatusAccepted:
-			return r
-		default:
-			t.Errorf("create %s: %d %s, %v", key, r.Status, r.Body, err)
-			return nil
-		}
-	}
-	t.Errorf("create %s: no answer within a minute", key)
-	return nil
 }
