@@ -48,6 +48,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Reader
 	Committer
 	Claims
+	Members
 	Tokens
 	Operator
 	Seal
@@ -198,6 +199,28 @@ type Claims interface {
 	Payload(ctx context.Context, account schemas.AccountID, id schemas.OperationID) ([]byte, error)
 	// Known reads the operation and the key that a command may repeat; absent parts are zero (OperationRow.ID == "", Key.Operation == "").
 	Known(ctx context.Context, account schemas.AccountID, id schemas.OperationID, keyHash []byte) (OperationRow, Key, error)
+}
+
+// Members is for the engines that share the shards.
+type Members interface {
+	// Beat says that a node lives and which queues it waits in line for. It returns who has said so within the last
+	// while by the store's clock, the node itself included.
+	Beat(ctx context.Context, n Node, within time.Duration) (Membership, error)
+	// Leave takes a node out, so that nobody waits for it.
+	Leave(ctx context.Context, name string) error
+}
+
+// Node is a process that has an engine.
+type Node struct {
+	Name       string // of this run of it
+	Subscribed []schemas.Shard
+	Seen       time.Time // set by Beat, by the store's clock
+}
+
+// Membership is who shares the shards, and with which epochs they were claimed last.
+type Membership struct {
+	Nodes  []Node // by name
+	Epochs map[schemas.Shard]schemas.Epoch
 }
 
 // Claim is what an owner starts from.
