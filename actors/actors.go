@@ -30,6 +30,7 @@ type Rules = core.Rules
 type Store interface {
 	storage.Committer
 	storage.Claims
+	storage.Members
 	// Operation finds what an idempotency key's first command was answered.
 	Operation(ctx context.Context, account schemas.AccountID, id schemas.OperationID) (storage.OperationRow, error)
 }
@@ -67,13 +68,16 @@ type Engine struct {
 	stats     counters
 	fatal     chan error // holds one error
 
-	shards [schemas.Shards]*actor.PID // set before the first message is sent
+	shards [schemas.Shards]*actor.PID  // set before the first message is sent
+	here   [schemas.Shards]atomic.Bool // the shard is owned by this node, as far as it knows
+	queued [schemas.Shards]atomic.Bool // this node waits in line for the shard's queue, or has it
+	first  [schemas.Shards]atomic.Bool // this node shall own the shard
+	joined atomic.Bool                 // first is known
 
 	mu      sync.Mutex
 	stop    context.CancelFunc // guarded by mu; ends the background goroutines
 	stopped bool               // guarded by mu
 	ended   chan struct{}      // closed at the end of Stop
-	claimed atomic.Int64       // shards that are owned and run
 	wg      sync.WaitGroup     // background goroutines
 }
 
@@ -100,7 +104,8 @@ func withDefaults(r Rules) Rules {
 	return r
 }
 
-// Start claims every shard and returns when all of them run and consume.
+// Start takes part in the membership and returns when this node has what its ranks give it: the shards that it shall own
+// run, and it waits in line for those that it stands by for.
 func (e *Engine) Start(ctx context.Context) error {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.mu.Lock()
@@ -125,9 +130,12 @@ func (e *Engine) Start(ctx context.Context) error {
 		e.shards[n] = e.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s },
 			actor.WithMailbox(actor.UnboundedLockfree()), actor.WithDispatcher(workers)))
 	}
-	for n := range schemas.Shards {
-		e.send(schemas.Shard(n), begin{})
+	m := &members{engine: e}
+	if err := m.beat(ctx); err != nil {
+		return fmt.Errorf("start: %w", err)
 	}
+	e.joined.Store(true)
+	e.wg.Go(func() { m.run(background) })
 	for range schemas.Shards {
 		select {
 		case err := <-ready:
@@ -151,9 +159,7 @@ func (e *Engine) tick(ctx context.Context) {
 	for {
 		select {
 		case <-t.C:
-			for n := range schemas.Shards {
-				e.send(schemas.Shard(n), tick{})
-			}
+			e.toAll(tick{})
 			e.committer.watch(e.cfg.Now())
 		case <-ctx.Done():
 			return
@@ -161,18 +167,49 @@ func (e *Engine) tick(ctx context.Context) {
 	}
 }
 
-// send puts m into the mailbox of a shard's actor. Every engine owns all shards of its process for now, so
-// "is this shard here" is always yes; a message to a shard elsewhere goes over the bus.
+// send puts m into the mailbox of a shard's actor.
 func (e *Engine) send(s schemas.Shard, m any) {
 	e.system.Root.Send(e.shards[s], m)
 }
 
-// Ready is nil when every shard is owned.
+func (e *Engine) toAll(m any) {
+	for n := range schemas.Shards {
+		e.send(schemas.Shard(n), m)
+	}
+}
+
+// post sends a message to a shard, through memory when it is here.
+func (e *Engine) post(p posted) {
+	if e.here[p.to].Load() {
+		e.send(p.to, &letter{message: p.message})
+		return
+	}
+	e.teller.tell([]*unit{{away: []posted{p}}})
+}
+
+// Ready is nil when this node owns the shards that it shall own.
 func (e *Engine) Ready() error {
-	if n := e.claimed.Load(); n != schemas.Shards {
-		return schemas.Errorf(schemas.KindUnavailable, "%d of %d shards are owned", n, schemas.Shards)
+	missing := 0
+	for n := range schemas.Shards {
+		if e.first[n].Load() && !e.here[n].Load() {
+			missing++
+		}
+	}
+	if missing > 0 || !e.joined.Load() {
+		return schemas.Errorf(schemas.KindUnavailable, "%d shards are not owned yet", missing)
 	}
 	return nil
+}
+
+// Owned is how many shards this node owns.
+func (e *Engine) Owned() int {
+	owned := 0
+	for n := range schemas.Shards {
+		if e.here[n].Load() {
+			owned++
+		}
+	}
+	return owned
 }
 
 // Fatal gets the error after which this process must end: its committer has work and cannot commit.
@@ -205,6 +242,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.committer.wait()
 	e.teller.wait()
 	e.wg.Wait()
+	e.leave(ctx)
 	e.system.Shutdown()
 	return err
 }

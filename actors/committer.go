@@ -64,7 +64,7 @@ func (c *committer) submit(u *unit) bool {
 	if c.since.IsZero() {
 		c.since = c.engine.cfg.Now()
 	}
-	u.awaits = len(u.letters) + len(u.asks)
+	u.awaits = len(u.near)
 	if from := u.item.from; from != nil {
 		from.awaits--
 	}
@@ -242,7 +242,7 @@ func (c *committer) without(batch []*unit, culprit *unit, fenced []schemas.Shard
 	c.engine.cfg.Log.Error("units taken out of a commit", "error", why)
 	lost := make(map[schemas.Shard]*reset)
 	for _, s := range fenced {
-		lost[s] = &reset{}
+		lost[s] = &reset{fenced: true}
 	}
 	batch = c.keep(batch, culprit, lost)
 	c.queue = c.keep(c.queue, culprit, lost)

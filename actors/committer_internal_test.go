@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -13,8 +12,8 @@ func TestABatchWaitsForWhatItsUnitsAsk(t *testing.T) {
 	c := &committer{
 		engine: &Engine{cfg: Config{Now: time.Now}}, dropped: map[schemas.Shard]int{}, wake: make(chan struct{}, 1),
 	}
-	asks := &unit{asks: make([]core.Request, 1)}
-	answers := &unit{item: item{from: asks}, letters: make([]core.Letter, 1)}
+	asks := &unit{near: make([]posted, 1)}
+	answers := &unit{item: item{from: asks}, near: make([]posted, 1)}
 	decides := &unit{item: item{from: answers}}
 	for _, step := range []struct {
 		unit *unit
@@ -27,7 +26,7 @@ func TestABatchWaitsForWhatItsUnitsAsk(t *testing.T) {
 			t.Errorf("%d units wait, answered() = %v, want %v", len(c.queue), got, step.want)
 		}
 	}
-	unanswered := &unit{asks: make([]core.Request, 1)}
+	unanswered := &unit{near: make([]posted, 1)}
 	c.submit(unanswered)
 	c.awaitAnswers() // returns all the same
 	if got := len(c.take()); got != 5 {

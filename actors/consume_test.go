@@ -8,7 +8,6 @@ import (
 
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
-	"github.com/ozonecloud/ozone/storage"
 )
 
 // clusterQueue is the queue of the shard that every create asks for a place.
@@ -151,35 +150,6 @@ func TestTheFirstQueueThatIsRefusedIsTheErrorOfStart(t *testing.T) {
 	h.answer <- errBroken
 	if err := await(t, "Start returns", started); !errors.Is(err, errBroken) {
 		t.Errorf("Start() = %v, want %v", err, errBroken)
-	}
-}
-
-func TestAShardThatBeginsAnewWaitsForTheSameQueue(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	h, started := r.starting()
-	claimed := make(chan struct{}, 100)
-	shard := schemas.ShardOfCluster(testCluster)
-	r.store.set(func(f *faultyStore) {
-		f.onClaim = func(s schemas.Shard, next func() (storage.Claim, error)) (storage.Claim, error) {
-			if s == shard {
-				claimed <- struct{}{}
-			}
-			return next()
-		}
-	})
-	if _, err := r.store.Store.Claim(t.Context(), shard, "another"); err != nil {
-		t.Fatal(err)
-	}
-	op := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
-	await(t, "the shard is claimed again", claimed)
-	r.answer(op)
-	h.answer <- nil
-	if err := await(t, "Start returns", started); err != nil {
-		t.Errorf("Start() = %v", err)
-	}
-	if n := len(h.asked); n != 0 {
-		t.Errorf("the queue is asked for %d more times at once", n)
 	}
 }
 

@@ -39,7 +39,7 @@ type (
 // consume asks for the shard's queue beside the mailbox, since a broker may take its time; the answer comes as
 // consuming. It does nothing when the queue is here or is being asked for.
 func (s *shard) consume(ctx actor.Context) {
-	if s.consumer != nil || s.asking || s.stopping() {
+	if s.consumer != nil || s.asking || !s.wantsQueue() {
 		return
 	}
 	s.asking = true
@@ -83,11 +83,13 @@ func (s *shard) consuming(ctx actor.Context, c consuming) {
 		s.lost(c.err)
 	case c.err != nil:
 		s.askLater(ctx, c.err)
-	case s.stopping():
-		c.consumer.Close() // the next owner gets it
+	case !s.wantsQueue():
+		c.consumer.Close() // another owner gets it
 	default:
 		s.consumer = c.consumer
+		s.engine.queued[s.id].Store(true)
 		s.tellReady()
+		s.wake()
 	}
 }
 
@@ -103,6 +105,9 @@ func (s *shard) askLater(ctx actor.Context, err error) {
 
 // decode reads a delivery's message, which must be for an actor that there may be.
 func decode(d *bus.Delivery) (schemas.Message, error) {
+	if d.Type == schemas.TypeWake {
+		return nil, nil //nolint:nilnil // that it has come is all it says
+	}
 	m, err := schemas.DecodeMessage(d.Type, d.Body)
 	if err != nil {
 		return nil, err
@@ -123,8 +128,11 @@ func (s *shard) arrived(ctx actor.Context, a *arrived) {
 		return // not acknowledged: the next owner gets it
 	}
 	s.window.add(a)
+	s.own(ctx)
 	if a.err != nil {
 		s.engine.cfg.Log.Error("message dropped: it cannot be read", "shard", int(s.id), "type", string(a.delivery.Type), "error", a.err)
+	}
+	if a.message == nil {
 		s.ack(a)
 		return
 	}
@@ -150,9 +158,7 @@ func (s *shard) hungUp(ctx actor.Context, c bus.Consumer) {
 	if c != s.consumer || s.stopping() {
 		return
 	}
-	c.Close()
-	s.consumer, s.window = nil, window{}
-	s.queue = slices.DeleteFunc(s.queue, func(i item) bool { return i.arrived != nil })
+	s.letGo()
 	s.consume(ctx)
 }
 
@@ -163,5 +169,18 @@ func (s *shard) hangUp() {
 	}
 }
 
+// letGo gives the queue back, with what is not acknowledged: it is decided by the next owner, or here when it comes again.
+func (s *shard) letGo() {
+	s.hangUp()
+	s.consumer, s.window = nil, window{}
+	s.engine.queued[s.id].Store(false)
+	s.queue = slices.DeleteFunc(s.queue, func(i item) bool { return i.arrived != nil })
+}
+
+// wantsQueue tells whether the shard waits in line for its queue.
+func (s *shard) wantsQueue() bool {
+	return !s.stopping() && (s.rank == 1 || s.rank == standby || s.running || s.claiming)
+}
+
 // stopping tells whether the shard takes nothing more.
-func (s *shard) stopping() bool { return s.drained || s.draining != nil }
+func (s *shard) stopping() bool { return s.drained || s.draining != nil || s.leaving }

@@ -27,6 +27,7 @@ const forgiveAfter = time.Minute
 
 // reset says that units of this shard were given up, and what to blame for it: nothing when another shard's was the cause.
 type reset struct {
+	fenced  bool // another node has claimed the shard
 	culprit *unit
 	dropped []*unit // in order; they were counted as on their way
 }
@@ -155,6 +156,7 @@ func (s *shard) reset(ctx actor.Context, m reset) {
 	if s.turn != nil {
 		s.keepLetter(s.turn.item)
 	}
+	s.fenced = s.fenced || m.fenced
 	s.beginAnew(ctx)
 }
 
@@ -184,6 +186,11 @@ func (s *shard) beginAnew(ctx actor.Context) {
 func (s *shard) restart(ctx actor.Context) {
 	if s.restarting && s.flights == 0 {
 		s.restarting = false
+		if s.fenced {
+			s.release(ctx)
+			s.quietNow(ctx)
+			return
+		}
 		s.forgetAll(ctx)
 		s.claim(ctx)
 	}
@@ -246,7 +253,9 @@ func (s *shard) resumes(timed []storage.Snapshot) []item {
 func (s *shard) lost(err error) {
 	s.running = false
 	s.gone = true
-	s.quietNow()
+	if s.draining != nil {
+		s.endDrain()
+	}
 	if s.ready != nil {
 		s.ready <- err
 		s.ready = nil

@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -16,7 +14,6 @@ import (
 
 // The messages of a shard's mailbox beside ask's answers.
 type (
-	begin struct{}                        // claim and run
 	tick  struct{}                        // once a second
 	alarm struct{}                        // the earliest timer is due
 	drain struct{ quiet chan<- struct{} } // take nothing more, say when all is decided
@@ -34,10 +31,14 @@ type shard struct {
 	engine *Engine
 	id     schemas.Shard
 	epoch  schemas.Epoch
-	ready  chan<- error // told once, when the shard runs and consumes for the first time
+	ready  chan<- error // told once, when the shard has what its rank gives it
+	rank   int          // of this node for the shard; 0: not known yet
 
-	generation int // goes up with every reset: what was sent for an older one is dropped
-	running    bool
+	generation int             // goes up with every reset: what was sent for an older one is dropped
+	claiming   bool            // becomes the owner
+	running    bool            // is the owner
+	leaving    bool            // another node shall be the owner: takes nothing more, and is released once everything taken is committed
+	fenced     bool            // another node is the owner
 	draining   chan<- struct{} // told once everything taken is committed
 	drained    bool
 	children   map[schemas.Ref]*child
@@ -149,13 +150,16 @@ func (s *shard) Receive(ctx actor.Context) {
 
 func (s *shard) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case begin:
+	case *actor.Started:
 		s.timers.pid = ctx.Self()
-		s.claim(ctx)
+	case assigned:
+		s.assigned(ctx, m)
+	case cutOff:
+		s.letGo()
 	case *arrived:
 		s.arrived(ctx, m)
 	case *letter:
-		s.push(ctx, item{message: m.message, to: m.message.To(), from: m.from})
+		s.taken(ctx, m)
 	case *decided:
 		s.decided(ctx, m)
 	case loaded:
@@ -178,89 +182,11 @@ func (s *shard) receive(ctx actor.Context) {
 		s.tick(ctx)
 	case drain:
 		s.draining = m.quiet
-		s.quietNow()
+		s.quietNow(ctx)
 	case *actor.Stopping:
 		s.timers.stop()
 		s.hangUp()
 	}
-}
-
-// claim makes this node the owner; the answer comes as loaded.
-func (s *shard) claim(ctx actor.Context) {
-	s.running = false
-	e, self, gen := s.engine, ctx.Self(), s.generation
-	e.loader.do(func(c context.Context) {
-		claim, err := e.cfg.Store.Claim(c, s.id, e.cfg.Node)
-		e.system.Root.Send(self, loaded{generation: gen, claim: &claim, err: err})
-	})
-}
-
-// claimLoaded begins to run. A claim that failed is repeated, but the first: whoever starts the node must know.
-func (s *shard) claimLoaded(ctx actor.Context, l loaded) {
-	if l.err != nil && s.ready == nil && !errors.Is(l.err, storage.ErrClosed) {
-		s.readAgain(ctx, l)
-		return
-	}
-	err := l.err
-	if err == nil {
-		err = s.claimed(ctx, l.claim)
-	}
-	if err != nil {
-		s.lost(err)
-		return
-	}
-	s.tellReady()
-	s.next(ctx)
-}
-
-// tellReady lets Start go on, once.
-func (s *shard) tellReady() {
-	if s.ready != nil && s.running && s.consumer != nil {
-		s.ready <- nil
-		s.ready = nil
-		s.engine.claimed.Add(1)
-	}
-}
-
-// claimed takes over what the shard owes: every actor with a timer asks again for what it waits for.
-func (s *shard) claimed(ctx actor.Context, c *storage.Claim) error {
-	s.epoch, s.claimedAt = c.Epoch, s.engine.cfg.Now()
-	if c.IDs != nil {
-		s.ids = c.IDs
-	}
-	for _, op := range c.Operations {
-		s.ops[op.ID] = &openOperation{row: op, waiters: storedWaiters(op), answered: op.Answer != nil}
-	}
-	for _, row := range c.Outbox {
-		m, err := schemas.DecodeMessage(row.Type, row.Body)
-		if err != nil {
-			return fmt.Errorf("claim shard %d: %w", s.id, err)
-		}
-		s.outbox[row.ID] = &request{row: row, message: m, stored: true}
-	}
-	s.engine.stats.open.Add(int64(len(s.ops)))
-	s.engine.stats.outbox.Add(int64(len(s.outbox)))
-	for i := range c.Snapshots {
-		if err := s.spawn(ctx, c.Snapshots[i].Ref, &c.Snapshots[i], nil); err != nil {
-			return fmt.Errorf("claim shard %d: %w", s.id, err)
-		}
-		s.timers.set(c.Snapshots[i].Ref, c.Snapshots[i].WakeAt)
-	}
-	s.queue = append(s.resumes(c.Snapshots), s.queue...)
-	if s.ready != nil { // later, a lost queue is being asked for already
-		s.consume(ctx)
-	}
-	s.running = true
-	s.resend(s.claimedAt, 0)
-	return nil
-}
-
-// storedWaiters is who still waits for an operation that was not decided when its shard was lost.
-func storedWaiters(op storage.OperationRow) []waiter {
-	if op.Answer != nil || op.ReplyTo == "" {
-		return nil
-	}
-	return []waiter{{to: bus.Address(op.ReplyTo), correlation: string(op.ID)}}
 }
 
 func (s *shard) push(ctx actor.Context, i item) {
@@ -276,17 +202,32 @@ func (s *shard) next(ctx actor.Context) {
 		s.queue = s.queue[1:]
 		s.start(ctx, i)
 	}
-	s.quietNow()
+	s.quietNow(ctx)
 }
 
-// quietNow tells a drain when everything taken is decided and committed, or can never be.
-func (s *shard) quietNow() {
-	if s.draining != nil && (s.gone || s.turn == nil && len(s.queue) == 0 && s.flights == 0 && !s.restarting && !s.owesAnswers()) {
-		s.hangUp()
-		s.drained = true
-		s.draining <- struct{}{}
-		s.draining = nil
+// taken queues a message that came through memory. A shard that is not owned any more drops it: whoever wants an
+// answer asks again.
+func (s *shard) taken(ctx actor.Context, l *letter) {
+	if s.running || s.claiming || s.restarting {
+		s.push(ctx, item{message: l.message, to: l.message.To(), from: l.from})
 	}
+}
+
+// quietNow ends a drain or a hand-over when everything taken is decided and committed, or can never be.
+func (s *shard) quietNow(ctx actor.Context) {
+	switch quiet := s.turn == nil && len(s.queue) == 0 && s.flights == 0 && !s.restarting && !s.owesAnswers(); {
+	case s.draining != nil && (quiet || s.gone):
+		s.endDrain()
+	case s.leaving && quiet && !s.claiming:
+		s.release(ctx)
+	}
+}
+
+func (s *shard) endDrain() {
+	s.hangUp()
+	s.drained = true
+	s.draining <- struct{}{}
+	s.draining = nil
 }
 
 // owesAnswers tells whether somebody waits for an admission; it is decided before it expires.
@@ -340,7 +281,7 @@ func (s *shard) committed(ctx actor.Context, units []*unit) {
 		s.ack(u.item.arrived)
 	}
 	s.restart(ctx)
-	s.quietNow()
+	s.quietNow(ctx)
 }
 
 // snapshotsStored lets go of actors whose row is gone for good.

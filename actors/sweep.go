@@ -88,7 +88,7 @@ func (s *shard) resend(now time.Time, after time.Duration) {
 	for _, r := range s.outbox {
 		if r.stored && now.Sub(r.sentAt) >= after {
 			r.sentAt = now
-			s.engine.send(r.row.To, &letter{message: r.message})
+			s.engine.post(posted{r.row.ID, r.row.To, r.row.Type, r.message})
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 // tellRetry is how long a step waits that the bus did not take.
 const tellRetry = time.Second
 
-// teller publishes what committed units have to say: answers to edges, steps to host agents. It never loses a step:
+// teller publishes what committed units have to say: answers to edges, messages to shards elsewhere, steps to host agents. It never loses a step:
 // one that the bus does not take is sent again until its deadline, and again after every claim. An answer may be
 // lost with its bus: the edge then reads the operation.
 type teller struct {
@@ -57,16 +57,24 @@ func (t *teller) loop(ctx context.Context) {
 			return
 		}
 		for units := t.take(); units != nil; units = t.take() {
-			for _, u := range units {
-				for i := range u.answers {
-					t.answer(ctx, &u.answers[i])
-				}
-			}
-			for _, u := range units {
-				for i := range u.steps {
-					t.step(ctx, u.steps[i])
-				}
-			}
+			t.say(ctx, units)
+		}
+	}
+}
+
+// say publishes what units have to say, answers first: somebody waits for them.
+func (t *teller) say(ctx context.Context, units []*unit) {
+	for _, u := range units {
+		for i := range u.answers {
+			t.answer(ctx, &u.answers[i])
+		}
+	}
+	for _, u := range units {
+		for i := range u.away {
+			t.letter(ctx, &u.away[i])
+		}
+		for i := range u.steps {
+			t.step(ctx, u.steps[i])
 		}
 	}
 }
@@ -96,6 +104,18 @@ func (t *teller) answer(ctx context.Context, a *answer) {
 	m := bus.Message{ID: a.correlation + "/answer", Type: schemas.TypeAnswer, CorrelationID: a.correlation, Expires: a.expires, Body: body}
 	if err := t.engine.cfg.Bus.Publish(ctx, a.to, m, func(error) {}); err != nil {
 		t.engine.cfg.Log.Warn("answer not sent; the edge reads the operation", "operation", string(a.answer.Operation), "error", err)
+	}
+}
+
+// letter sends a message to a shard elsewhere. When it is lost, whoever wants an answer asks again.
+func (t *teller) letter(ctx context.Context, p *posted) {
+	body, err := json.Marshal(p.message)
+	if err != nil {
+		t.engine.cfg.Log.Error("message cannot be sent", "shard", int(p.to), "type", string(p.kind), "error", err)
+		return
+	}
+	if err := t.engine.cfg.Bus.Publish(ctx, bus.ShardQueue(p.to), bus.Message{ID: p.id, Type: p.kind, Body: body}, func(error) {}); err != nil {
+		t.engine.cfg.Log.Warn("message not sent; it is asked for again", "shard", int(p.to), "type", string(p.kind), "error", err)
 	}
 }
 

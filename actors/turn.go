@@ -227,8 +227,7 @@ type reread struct{ failed loaded }
 // readFailed repeats a read after a little while: the turn waits, nothing overtakes it and nothing is lost.
 func (s *shard) readFailed(ctx actor.Context, l loaded) {
 	if _, fenced := errors.AsType[*storage.FencedError](l.err); fenced {
-		s.keepLetter(s.turn.item)
-		s.beginAnew(ctx)
+		s.fencedOut(ctx)
 		return
 	}
 	s.readAgain(ctx, l)
@@ -283,17 +282,15 @@ func (s *shard) end(ctx actor.Context) {
 		s.next(ctx)
 		return
 	}
+	u.address(s.engine)
 	if !s.engine.committer.submit(u) {
 		s.running = false // earlier units were given up: the word to begin anew is on its way
 		s.keepLetter(u.item)
 		return
 	}
 	s.flights++
-	for _, l := range u.letters {
-		s.engine.send(l.To, &letter{message: l.Message, from: u})
-	}
-	for _, r := range u.asks {
-		s.engine.send(r.To, &letter{message: r.Message, from: u})
+	for _, m := range u.near {
+		s.engine.send(m.to, &letter{message: m.message, from: u})
 	}
 	s.next(ctx)
 }

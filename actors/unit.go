@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/google/uuid"
 
 	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
@@ -30,12 +31,22 @@ type unit struct {
 	steps      []schemas.Step
 	letters    []core.Letter
 	asks       []core.Request
+	near       []posted // letters and asks to shards of this node: told at once
+	away       []posted // those to shards elsewhere: told once the unit is committed
 	accepted   int64
 	refused    int64
 	ended      int64
 
 	state  unitState // guarded by the committer's mutex
 	awaits int       // turns of other shards that it began and that are not submitted; guarded by the committer's mutex
+}
+
+// posted is a message to another shard.
+type posted struct {
+	id      string // the same when it is repeated
+	to      schemas.Shard
+	kind    schemas.MessageType
+	message schemas.Message
 }
 
 type unitState int
@@ -63,6 +74,23 @@ func (u *unit) empty() bool {
 	r := &u.rows
 	return len(r.Snapshots)+len(r.Operations)+len(r.Keys)+len(r.Events)+len(r.Outbox)+len(r.Answered)+len(r.Reservations)+
 		len(r.Addresses)+len(u.answers)+len(u.steps)+len(u.letters)+len(u.asks) == 0
+}
+
+// address finds out which of the shards that the unit has something to say to are here.
+func (u *unit) address(e *Engine) {
+	post := func(p posted) {
+		if e.here[p.to].Load() {
+			u.near = append(u.near, p)
+		} else {
+			u.away = append(u.away, p)
+		}
+	}
+	for _, l := range u.letters {
+		post(posted{uuid.NewString(), l.To, l.Type, l.Message})
+	}
+	for _, r := range u.asks {
+		post(posted{r.ID, r.To, r.Type, r.Message})
+	}
 }
 
 // merge adds one actor's decision to the unit of the turn.

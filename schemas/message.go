@@ -23,6 +23,7 @@ const (
 	TypeFence     MessageType = "host.fence"     // Fence: operator to cluster shard
 	TypeNotice    MessageType = "host.notice"    // HostNotice: cluster shard to a server
 	TypeNoted     MessageType = "host.noted"     // HostNoted: its answer
+	TypeWake      MessageType = "shard.wake"     // engine to a shard's queue: whoever gets it owns the shard; without content
 )
 
 // Message is anything that an actor can be told.

@@ -1,0 +1,128 @@
+package actors
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// The rhythm of the membership. Source: docs/numbers.md.
+const (
+	beatEvery = time.Second
+	// nodeLives is how long a node counts as alive after it was last heard of.
+	nodeLives = 4 * time.Second
+	// letGoAfter is after how many beats that failed in a row a node lets go of its queues: another one can have
+	// them before it counts as dead.
+	letGoAfter = 3
+	// standby is up to which rank a node waits in line for a shard's queue: the broker gives it to the second at
+	// once when the first dies.
+	standby = 2
+)
+
+// members is what an engine knows of who shares the shards. The broker decides who gets a shard's messages and the
+// store whose commits count; ranks only say who should be asked to get them. Only beat uses it.
+type members struct {
+	engine *Engine
+	joined time.Time // of the first beat, by the store's clock
+	missed int       // beats in a row that failed
+	deaf   int       // beats in a row without any queue
+}
+
+// run beats until ctx ends.
+func (m *members) run(ctx context.Context) {
+	t := time.NewTicker(beatEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			if err := m.beat(ctx); err != nil && ctx.Err() == nil {
+				m.engine.cfg.Log.Warn("this node could not say that it lives", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// beat says that the node lives, unless the broker gives it nothing, and tells each shard its rank.
+func (m *members) beat(ctx context.Context) error {
+	e := m.engine
+	subscribed := e.subscribed()
+	if m.deaf++; m.joined.IsZero() || len(subscribed) > 0 {
+		m.deaf = 0
+	}
+	if m.deaf > letGoAfter {
+		return nil // others shall have its shards
+	}
+	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	defer cancel()
+	now, err := e.cfg.Store.Beat(ctx, storage.Node{Name: e.cfg.Node, Subscribed: subscribed}, nodeLives)
+	if err != nil {
+		if m.missed++; m.missed >= letGoAfter {
+			e.toAll(cutOff{})
+		}
+		return fmt.Errorf("beat: %w", err)
+	}
+	m.missed = 0
+	if m.joined.IsZero() {
+		i := slices.IndexFunc(now.Nodes, func(n storage.Node) bool { return n.Name == e.cfg.Node })
+		m.joined = now.Nodes[i].Seen
+	}
+	for n := range schemas.Shards {
+		a := m.assign(schemas.Shard(n), now)
+		e.first[n].Store(a.rank == 1)
+		e.send(schemas.Shard(n), a)
+	}
+	return nil
+}
+
+// assign ranks this node among those that live. A node that was not heard of since this one joined may have died
+// before: nothing is handed to it.
+func (m *members) assign(s schemas.Shard, now storage.Membership) assigned {
+	own := m.engine.cfg.Node
+	a := assigned{rank: 1, epoch: now.Epochs[s]}
+	best := weight(own, s)
+	for _, n := range now.Nodes {
+		w := weight(n.Name, s)
+		if n.Name == own || w < weight(own, s) {
+			continue
+		}
+		a.rank++
+		if w > best {
+			best, a.heir = w, n.Seen.After(m.joined) && slices.Contains(n.Subscribed, s)
+		}
+	}
+	return a
+}
+
+// weight is a node's claim to a shard: a rendezvous hash, so that a node which comes or goes moves its own shards only.
+func weight(node string, s schemas.Shard) uint64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", int(s), node))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// subscribed lists the shards for whose queue this node waits in line.
+func (e *Engine) subscribed() []schemas.Shard {
+	shards := []schemas.Shard{}
+	for n := range schemas.Shards {
+		if e.queued[n].Load() {
+			shards = append(shards, schemas.Shard(n))
+		}
+	}
+	return shards
+}
+
+// leave tells the others not to wait for this node.
+func (e *Engine) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatEvery)
+	defer cancel()
+	if err := e.cfg.Store.Leave(ctx, e.cfg.Node); err != nil {
+		e.cfg.Log.Warn("other nodes will find out by themselves that this one has left", "error", err)
+	}
+}

@@ -1,0 +1,234 @@
+package actors_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/ozonecloud/ozone/actors"
+	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// peer is a second engine on the same bus and store.
+type peer struct {
+	*actors.Engine
+
+	bus   *faultyBus
+	store *faultyStore
+}
+
+// peer makes and starts one.
+func (r *rig) peer() *peer {
+	r.t.Helper()
+	p := &peer{bus: &faultyBus{Bus: r.queues}, store: &faultyStore{Store: r.store.Store}}
+	var err error
+	p.Engine, err = actors.New(actors.Config{
+		Bus: p.bus, Store: p.store, Node: uuid.NewString(), Now: r.now, Log: r.log().With("engine", "peer"), Rules: r.rules,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), patience)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			r.t.Errorf("Stop() of the peer = %v", err)
+		}
+	})
+	if err := p.Start(context.WithoutCancel(r.t.Context())); err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// shared waits until each of both engines has its part of the shards, and a hand-over is over.
+func (r *rig) shared(p *peer) {
+	r.t.Helper()
+	r.eventually("both engines have their part", func() bool {
+		return r.engine.Owned()+p.Owned() == schemas.Shards && r.engine.Ready() == nil && p.Ready() == nil
+	})
+	if a, b := r.engine.Owned(), p.Owned(); a < 10 || b < 10 {
+		r.t.Fatalf("%d and %d of %d shards: a rendezvous hash shares them otherwise", a, b, schemas.Shards)
+	}
+}
+
+// accounts are of as many shards as there are accounts.
+func (r *rig) accounts(n int) []schemas.AccountID {
+	r.t.Helper()
+	shards, ids := map[schemas.Shard]bool{}, []schemas.AccountID{}
+	for id := testAccount + 1; len(ids) < n; id++ {
+		if s := schemas.ShardOf(id); !shards[s] {
+			shards[s] = true
+			r.account(id)
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// creates makes a server in each account and returns when all are ACTIVE.
+func (r *rig) creates(accounts []schemas.AccountID) {
+	r.t.Helper()
+	for _, id := range accounts {
+		c := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+		c.Account = id
+		r.accepted(r.send(c))
+		r.eventually("the create has ended", func() bool {
+			r.serve()
+			row, err := r.store.Operation(r.t.Context(), id, c.ID)
+			return err == nil && row.State == schemas.OperationSucceeded
+		})
+	}
+}
+
+// serve does every step that has come, also those that a new owner sends once more.
+func (r *rig) serve() {
+	r.t.Helper()
+	for {
+		select {
+		case d := <-r.steps.Deliveries():
+			r.steps.Ack(d.Tag)
+			var s schemas.Step
+			if err := json.Unmarshal(d.Body, &s); err != nil {
+				r.t.Fatal(err)
+			}
+			for more := true; more; s, more = s.Next() {
+				r.done(s, nil)
+			}
+			r.follows = nil
+		default:
+			return
+		}
+	}
+}
+
+func TestEnginesShareTheShards(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	accounts := r.accounts(16)
+	r.creates(accounts[:4])
+	p := r.peer()
+	r.shared(p)
+	before := p.Stats().Ended + r.engine.Stats().Ended
+	r.creates(accounts) // of both parts; one of them must ask the other one's cluster
+	r.eventually("each operation is counted", func() bool {
+		return p.Stats().Ended+r.engine.Stats().Ended-before == int64(len(accounts))
+	})
+	if p.Stats().Ended == 0 {
+		t.Error("the peer did nothing")
+	}
+	r.audit()
+}
+
+func TestAnEngineThatLeavesHandsItsShardsOver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	accounts := r.accounts(8)
+	p := r.peer()
+	r.shared(p)
+	r.creates(accounts)
+	if err := p.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("the other one has all", func() bool { return r.engine.Owned() == schemas.Shards })
+	r.creates(accounts)
+	r.audit()
+}
+
+func TestCommandsDuringAHandOverAreTakenOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	accounts := r.accounts(32)
+	var sent []schemas.OperationID
+	send := func() {
+		for _, id := range accounts {
+			c := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+			c.Account = id
+			sent = append(sent, r.send(c))
+		}
+	}
+	send()
+	p := r.peer()
+	send()
+	r.shared(p)
+	send()
+	for _, id := range sent {
+		r.accepted(id)
+	}
+	for _, id := range accounts {
+		if servers, err := r.store.Objects(t.Context(), schemas.ActorServer, id, 0, 10); err != nil || len(servers) != 3 {
+			t.Errorf("account %d has %d servers, %v, want 3", id, len(servers), err)
+		}
+	}
+}
+
+// cut takes every queue away from the rig's engine, as a broken connection would, until the function that it returns
+// is called.
+func (r *rig) cut() (heal func()) {
+	r.t.Helper()
+	healed := make(chan struct{})
+	r.bus.mu.Lock()
+	defer r.bus.mu.Unlock()
+	r.bus.onConsume = func(ctx context.Context, _ bus.Address) error {
+		select {
+		case <-healed:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for address, c := range r.bus.consumers {
+		if address != bus.ReplyQueue("edge") && address != bus.HostQueue(1) {
+			c.Close()
+		}
+	}
+	return func() { close(healed) }
+}
+
+func TestAnEngineWithoutQueuesIsReplacedAndComesBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	accounts := r.accounts(8)
+	p := r.peer()
+	r.shared(p)
+	heal := r.cut()
+	r.creates(accounts)
+	r.eventually("the other one has all", func() bool { return p.Owned() == schemas.Shards })
+	heal()
+	r.shared(p)
+	r.creates(accounts)
+	r.audit()
+}
+
+func TestWhatAReplacedEngineCommitsTakesNoEffect(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	accounts := r.accounts(32)
+	p := r.peer()
+	r.shared(p)
+	r.quiet()
+	entered, leave := r.held()
+	var sent []schemas.OperationID
+	for _, id := range accounts {
+		c := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+		c.Account = id
+		sent = append(sent, r.send(c))
+	}
+	<-entered
+	heal := r.cut()
+	r.eventually("the other one has all", func() bool { return p.Owned() == schemas.Shards })
+	leave()
+	for _, id := range sent {
+		r.accepted(id)
+	}
+	heal()
+	r.shared(p)
+	for _, id := range accounts {
+		if servers, err := r.store.Objects(t.Context(), schemas.ActorServer, id, 0, 10); err != nil || len(servers) != 1 {
+			t.Errorf("account %d has %d servers, %v, want 1", id, len(servers), err)
+		}
+	}
+}
