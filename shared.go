@@ -23,7 +23,7 @@ func (n *Node) join(ctx context.Context) error {
 	if !ok {
 		return nil // the lock on the data directory does it
 	}
-	release, err := s.Hold(ctx, !onRabbitMQ(n.cfg.Bus), func(err error) { n.failed <- err })
+	release, err := s.Hold(ctx, !onRabbitMQ(n.cfg.Bus), n.fail)
 	if err != nil {
 		return err
 	}
