@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
@@ -48,10 +47,11 @@ func (r *remote) Fence(ctx context.Context, host schemas.HostID) (err error) {
 		}
 		return errors.Join(client.Fence(ctx, host), client.Close())
 	}
-	clock := func() time.Time { // an operator's message does not expire
-		return time.Time{}
+	s, ok := r.store.(shared)
+	if !ok {
+		return errors.New("fence: the store has no clock")
 	}
-	b, err := openBus(ctx, &r.cfg, clock, "ozone operator")
+	b, err := openBus(ctx, &r.cfg, s.Clock, "ozone operator")
 	if err != nil {
 		return err
 	}
