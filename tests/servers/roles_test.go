@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -146,14 +147,28 @@ func (p *processes) killEdge(t *testing.T) {
 	load.Succeeded(t)
 }
 
-// hosts starts one with numbers of its own choice and one whose numbers the store gives out.
+// hosts starts a process with numbers of its own choice and one whose numbers the store gives out. The machines of the first
+// are in one place with the engine's: images and copies go from the ones to the others.
 func (p *processes) hosts(t *testing.T) {
-	named := nodetest.StartWith(t, p.process(t, "host", "--hosts", "sim:101-102"))
-	leased := nodetest.StartWith(t, p.process(t, "edge,host", "--hosts", "sim:2"))
-	for _, name := range []string{"sim-101", "sim-102", "sim-103", "sim-104"} {
-		p.awaitHost(t, name)
-	}
 	c := p.tenant[0]
+	old, err := c.ActiveServer(t.Context(), "old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := p.process(t, "host", "--hosts", "sim:101-102")
+	if err := os.Symlink(filepath.Join(p.engine.Dir(), "hosts"), filepath.Join(cfg.Dir, "hosts")); err != nil {
+		t.Fatal(err)
+	}
+	named := nodetest.StartWith(t, cfg)
+	p.awaitHost(t, "sim-102")
+	image, r, err := c.CreateImage(t.Context(), old.ID, "golden")
+	await(t, c, r, err)
+	_, r, err = c.CreateServer(t.Context(), "from-golden", image.ID, 1)
+	await(t, c, r, err)
+	r, err = c.Action(t.Context(), old.ID, `{"resize":{"flavorId":2}}`)
+	await(t, c, r, err)
+	leased := nodetest.StartWith(t, p.process(t, "edge,host", "--hosts", "sim:2"))
+	p.awaitHost(t, "sim-104")
 	var made []client.Server
 	for i := range 8 { // they go to the new hosts, which have nothing of the account
 		s, err := c.ActiveServer(t.Context(), fmt.Sprint("elsewhere", i))
