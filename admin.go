@@ -37,7 +37,7 @@ func (n *Node) startAdmin(ctx context.Context) error {
 	n.onStop(socketFile, server.Shutdown)
 	go func() { // ends with Shutdown
 		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			n.failed <- fmt.Errorf("serve %s: %w", socketFile, err)
+			n.fail(fmt.Errorf("serve %s: %w", socketFile, err))
 		}
 	}()
 	return nil
@@ -63,15 +63,22 @@ func socketPath(dir string) (string, error) {
 		path, len(path), maxSocketPath)
 }
 
-// adminRoutes are an Operator over HTTP; see adminClient.
+// adminRoutes are what probes ask, profiles and, with a store, an Operator over HTTP; see adminClient.
 func (n *Node) adminRoutes() http.Handler {
-	mux := http.NewServeMux()
+	mux := n.healthRoutes()
 	serve := func(pattern string, do func(r *http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
 			answer, err := do(r)
 			n.writeAdmin(w, answer, err)
 		})
+	}
+	// Profiles for who looks into a running node: curl --unix-socket DIR/admin.sock http://node/debug/pprof/heap
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	if n.store == nil {
+		serve("/", func(*http.Request) (any, error) { return nil, errNoStore })
+		return mux
 	}
 	serve("POST /accounts", func(r *http.Request) (any, error) {
 		var a NewAccount
@@ -90,13 +97,14 @@ func (n *Node) adminRoutes() http.Handler {
 		if err != nil {
 			return nil, schemas.Errorf(schemas.KindInvalid, "host %q: want a number", r.PathValue("host"))
 		}
-		return struct{}{}, n.fence(r.Context(), schemas.HostID(id))
+		return struct{}{}, fence(r.Context(), n.store, n.bus, schemas.HostID(id))
 	})
-	// Profiles for who looks into a running node: curl --unix-socket DIR/admin.sock http://node/debug/pprof/heap
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	return mux
 }
+
+// errNoStore is the answer of a process that knows its hosts only.
+var errNoStore = schemas.Errorf(schemas.KindUnavailable, "the process on this data directory has the role host alone and no store: "+
+	"give the directory of one with another role, or the cloud's --store")
 
 // writeAdmin writes an answer, or an error as the operator may read it: everything.
 func (n *Node) writeAdmin(w http.ResponseWriter, answer any, err error) {

@@ -3,6 +3,7 @@ package ozone
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,8 +19,8 @@ import (
 const LawInventory = "host.inventory"
 
 // Audit checks the laws of conservation over the store in the data directory, beside a running node too. Once nothing
-// is unfinished it compares the hosts' inventories as well.
-func Audit(ctx context.Context, cfg Config) (storage.Report, error) {
+// is unfinished it compares the hosts' inventories as well: of a store that processes share, those in the data directories.
+func Audit(ctx context.Context, cfg Config, others ...string) (storage.Report, error) {
 	cfg = cfg.withDefaults()
 	path := filepath.Join(cfg.Data, storeFile)
 	if cfg.Store == storeSQLite && !exists(path) {
@@ -30,7 +31,33 @@ func Audit(ctx context.Context, cfg Config) (storage.Report, error) {
 		return storage.Report{}, err
 	}
 	defer func() { _ = store.Close() }() // nothing was written
-	return audit(ctx, store, filepath.Join(cfg.Data, hostsDir))
+	return audit(ctx, store, machineRoom{append([]string{cfg.Data}, others...), cfg.Store == storeSQLite})
+}
+
+// machineRoom is where simulated machines are.
+type machineRoom struct {
+	dirs []string // of data
+	all  bool     // the machines of all hosts are here
+}
+
+// look is what is on the hosts whose machines are here; every one of them is in the answer, also one that has lost them.
+func (r machineRoom) look() (map[schemas.HostID][]hosts.Machine, error) {
+	found := map[schemas.HostID][]hosts.Machine{}
+	for _, dir := range r.dirs {
+		kept, err := readNumbers(filepath.Join(dir, numbersFile))
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range kept.Leased {
+			found[id] = nil
+		}
+		here, err := sim.ReadInventories(filepath.Join(dir, hostsDir))
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, here)
+	}
+	return found, nil
 }
 
 // Rows and inventories are not read in one instant: a difference counts when it is there each time.
@@ -39,7 +66,7 @@ const (
 	auditPause = 200 * time.Millisecond
 )
 
-func audit(ctx context.Context, store storage.Auditor, hosts string) (storage.Report, error) {
+func audit(ctx context.Context, store storage.Auditor, room machineRoom) (storage.Report, error) {
 	tick := time.NewTicker(auditPause)
 	defer tick.Stop()
 	for try := 1; ; try++ {
@@ -50,11 +77,11 @@ func audit(ctx context.Context, store storage.Auditor, hosts string) (storage.Re
 		if report.Unfinished > 0 {
 			return report, nil
 		}
-		inventories, err := sim.ReadInventories(hosts)
+		inventories, err := room.look()
 		if err != nil {
 			return report, err
 		}
-		found := compare(&report, inventories)
+		found := compare(&report, inventories, room.all)
 		if len(found) == 0 || try == auditTries {
 			report.Broken = append(report.Broken, found...)
 			return report, nil
@@ -74,11 +101,13 @@ type place struct {
 	copy   int
 }
 
-// compare is what rows and hosts do not agree on.
-func compare(report *storage.Report, inventories map[schemas.HostID][]hosts.Machine) []storage.Violation {
+// compare is what rows and hosts do not agree on: all hosts, or those with an inventory.
+func compare(report *storage.Report, inventories map[schemas.HostID][]hosts.Machine, all bool) []storage.Violation {
 	rows, found := map[place]bool{}, map[place]bool{}
 	for _, c := range report.Copies {
-		rows[place{c.Host, c.Server, c.Copy}] = true
+		if _, here := inventories[c.Host]; here || all {
+			rows[place{c.Host, c.Server, c.Copy}] = true
+		}
 	}
 	for host, list := range inventories {
 		for _, m := range list {

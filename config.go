@@ -20,16 +20,19 @@ import (
 
 // Config says how a node runs. Zero fields mean the default. The tags are what the command line shows.
 type Config struct {
-	// Listen is the address of the HTTP service. Beyond loopback it needs TLS or Insecure.
+	// Listen is the address of the HTTP service. Beyond loopback it needs TLS or Insecure. Without the role edge only /healthz,
+	// /readyz and /metrics are there.
 	Listen string `help:"Address of the HTTP service. Beyond loopback it needs --tls-cert or --insecure." default:"127.0.0.1:8774"`
 	// Data is the directory of everything that is kept; one process at a time has it.
 	Data string `help:"Directory of everything that is kept; made when it is not there." default:"./.data"`
+	// Roles are what this process does of the cloud's work: edge, engine, host. All but the default need Bus and Store on servers.
+	Roles string `help:"What this process does: any of edge (the HTTP service), engine (decides), host (runs the machines)." default:"edge,engine,host"`
 	// Bus picks the message bus: inproc, or the URL of a RabbitMQ.
 	Bus string `help:"Message bus: inproc, or amqp://USER:PASSWORD@HOST/VHOST (better in OZONE_BUS: others can read a command line)." default:"inproc"`
 	// Store picks the store: sqlite, or the URL of a PostgreSQL database.
 	Store string `help:"Store: sqlite, or postgres://USER:PASSWORD@HOST/DATABASE (better in OZONE_STORE)." default:"sqlite"`
-	// Hosts picks the physical machines: sim:N is N simulated ones.
-	Hosts string `help:"Physical machines: sim:N is N simulated ones." default:"sim:8"`
+	// Hosts picks the physical machines: sim:N is N simulated ones, whose numbers the store gives out; sim:FIRST-LAST names them.
+	Hosts string `help:"Physical machines: sim:N is N simulated ones, sim:FIRST-LAST those with these numbers." default:"sim:8"`
 
 	// SimDelay is how long a simulated host takes for each step; more than 0 to watch passing states.
 	SimDelay time.Duration `help:"How long a simulated host takes for each step." default:"0s"`
@@ -82,7 +85,7 @@ type Config struct {
 // Defaults is what zero fields mean.
 func Defaults() Config {
 	return Config{
-		Listen: "127.0.0.1:8774", Data: "./.data", Bus: busInproc, Store: storeSQLite, Hosts: "sim:8",
+		Listen: "127.0.0.1:8774", Data: "./.data", Roles: allRoles, Bus: busInproc, Store: storeSQLite, Hosts: "sim:8",
 		SimRAMGiB: 128, SimDiskGB: 8000, PublicPool: "198.18.0.0/15", PrivatePool: "10.0.0.0/8",
 		Wait: edge.DefaultWait, ConfirmAfter: 24 * time.Hour, RetryEvery: 10 * time.Second,
 		Quarantine: time.Minute, LostAfter: 20 * time.Second,
@@ -94,6 +97,7 @@ func (c Config) withDefaults() Config {
 	d := Defaults()
 	fill(&c.Listen, d.Listen)
 	fill(&c.Data, d.Data)
+	fill(&c.Roles, d.Roles)
 	fill(&c.Bus, d.Bus)
 	fill(&c.Store, d.Store)
 	fill(&c.Hosts, d.Hosts)
@@ -127,6 +131,7 @@ func (c Config) Validate() error {
 	c = c.withDefaults()
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	errs = append(errs, c.validateRoles()...)
 	errs = append(errs, c.validateParts()...)
 	if _, err := c.simulated(); err != nil {
 		errs = append(errs, err)
@@ -140,6 +145,7 @@ func (c Config) Validate() error {
 	errs = append(errs, c.validateTimes()...)
 	errs = append(errs, c.validatePools()...)
 	errs = append(errs, c.validateListen()...)
+	errs = append(errs, c.validatePublicURL()...)
 	if c.DemoKey != "" && !visible(c.DemoKey) {
 		bad("--demo-key: want visible ASCII characters without spaces or quotes")
 	}
@@ -193,7 +199,7 @@ func (c Config) validatePools() []error {
 }
 
 func (c Config) validateListen() []error {
-	host, port, err := net.SplitHostPort(c.Listen)
+	_, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return []error{fmt.Errorf("--listen %s: want HOST:PORT", c.Listen)}
 	}
@@ -204,26 +210,35 @@ func (c Config) validateListen() []error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, errors.New("--tls-cert and --tls-key: want both or none"))
 	}
-	beyond := !loopback(host)
-	if beyond && c.TLSCert == "" && !c.Insecure {
+	if !c.strangers() { // no key passes
+		return errs
+	}
+	if c.TLSCert == "" && !c.Insecure {
 		errs = append(errs, fmt.Errorf("--listen %s is reachable from other machines and keys would pass in clear: "+
 			"give --tls-cert and --tls-key, or --insecure when something in front has TLS", c.Listen))
 	}
-	if beyond && c.Demo {
+	if c.Demo {
 		errs = append(errs, fmt.Errorf("--listen %s is reachable from other machines: not with --demo", c.Listen))
-	}
-	if c.PublicURL != "" {
-		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
-			errs = append(errs, fmt.Errorf("--public-url %s: want http://HOST or https://HOST, without a path", c.PublicURL))
-		}
 	}
 	return errs
 }
 
-// beyond tells whether other machines can reach the node.
-func (c Config) beyond() bool {
+func (c Config) validatePublicURL() []error {
+	if c.PublicURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+		return []error{fmt.Errorf("--public-url %s: want http://HOST or https://HOST, without a path", c.PublicURL)}
+	}
+	return nil
+}
+
+// strangers tells whether other machines can reach the API of this process.
+func (c Config) strangers() bool {
 	host, _, err := net.SplitHostPort(c.Listen)
-	return err != nil || !loopback(host)
+	r, bad := c.roles()
+	return (err != nil || !loopback(host)) && (bad != nil || r.edge)
 }
 
 // loopback tells whether an address of this name is reachable from this machine only.
@@ -243,18 +258,6 @@ func visible(s string) bool {
 		}
 	}
 	return true
-}
-
-// maxSimulated bounds the simulated hosts: each has an open file and a queue.
-const maxSimulated = 500
-
-// simulated is the number of simulated hosts.
-func (c Config) simulated() (int, error) {
-	n, err := strconv.Atoi(strings.TrimPrefix(c.Hosts, "sim:"))
-	if err != nil || !strings.HasPrefix(c.Hosts, "sim:") || n < 1 || n > maxSimulated {
-		return 0, fmt.Errorf("--hosts %s: want sim:N with N from 1 to %d", c.Hosts, maxSimulated)
-	}
-	return n, nil
 }
 
 // rules are the numbers of c that decisions use.

@@ -21,6 +21,10 @@ func TestServersAreValid(t *testing.T) {
 		{Bus: "amqp://localhost", Store: "postgres://localhost/ozone"},
 		{Bus: "amqps://localhost/ozone", Store: "postgresql://localhost/ozone"},
 		{Store: "postgres://localhost/ozone"},
+		{Roles: "edge", Bus: "amqp://localhost", Store: "postgres://localhost/ozone"},
+		{Roles: "host,engine", Bus: "amqp://localhost", Store: "postgres://localhost/ozone"},
+		{Roles: "host", Bus: "amqp://localhost", Hosts: "sim:9-12"},
+		{Roles: "engine,edge,host"},
 	} {
 		if err := c.Validate(); err != nil {
 			t.Errorf("Validate() of %s, %s = %v, want nil", c.Bus, c.Store, err)
@@ -43,9 +47,24 @@ func TestValidateRefuses(t *testing.T) {
 		change func(*ozone.Config)
 		want   string
 	}{
-		"another bus":           {func(c *ozone.Config) { c.Bus = "kafka://localhost" }, "--bus"},
-		"another store":         {func(c *ozone.Config) { c.Store = "mysql://localhost" }, "--store"},
-		"a broker on SQLite":    {func(c *ozone.Config) { c.Bus = "amqp://localhost" }, "--store"},
+		"another bus":          {func(c *ozone.Config) { c.Bus = "kafka://localhost" }, "--bus"},
+		"another store":        {func(c *ozone.Config) { c.Store = "mysql://localhost" }, "--store"},
+		"a broker on SQLite":   {func(c *ozone.Config) { c.Bus = "amqp://localhost" }, "--store"},
+		"an unknown role":      {func(c *ozone.Config) { c.Roles = "edge,enigne" }, `--roles "edge,enigne": no role "enigne"`},
+		"an empty role":        {func(c *ozone.Config) { c.Roles = "edge,,host" }, "--roles"},
+		"a role with a space":  {func(c *ozone.Config) { c.Roles = "edge, host" }, "--roles"},
+		"a role without a bus": {func(c *ozone.Config) { c.Roles = "host" }, "--roles host with --bus inproc"},
+		"a role without a store": {func(c *ozone.Config) {
+			c.Roles, c.Bus = "engine,host", "amqp://localhost"
+		}, "--roles engine,host with --store sqlite"},
+		"the demo without an engine": {func(c *ozone.Config) {
+			c.Roles, c.Bus, c.Store, c.Demo = "edge", "amqp://localhost", "postgres://localhost/ozone", true
+		}, "--demo"},
+		"hosts from 0":          {func(c *ozone.Config) { c.Hosts = "sim:0-3" }, "--hosts"},
+		"hosts backwards":       {func(c *ozone.Config) { c.Hosts = "sim:4-3" }, "--hosts"},
+		"hosts without an end":  {func(c *ozone.Config) { c.Hosts = "sim:4-" }, "--hosts"},
+		"too many numbers":      {func(c *ozone.Config) { c.Hosts = "sim:1-501" }, "--hosts"},
+		"numbers that are none": {func(c *ozone.Config) { c.Hosts = "sim:2147483647-2147483648" }, "--hosts"},
 		"no hosts":              {func(c *ozone.Config) { c.Hosts = "sim:0" }, "--hosts"},
 		"too many hosts":        {func(c *ozone.Config) { c.Hosts = "sim:501" }, "--hosts"},
 		"hosts without a kind":  {func(c *ozone.Config) { c.Hosts = "8" }, "--hosts"},
@@ -89,12 +108,15 @@ func TestValidateRefuses(t *testing.T) {
 func TestValidateAllows(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*ozone.Config){
-		"any free port":              func(c *ozone.Config) { c.Listen = "127.0.0.1:0" },
-		"IPv6 loopback":              func(c *ozone.Config) { c.Listen = "[::1]:8774" },
-		"localhost with the demo":    func(c *ozone.Config) { c.Listen, c.Demo = "localhost:8774", true },
-		"everything, told so":        func(c *ozone.Config) { c.Listen, c.Insecure = ":8774", true },
-		"everything, with TLS":       func(c *ozone.Config) { c.Listen, c.TLSCert, c.TLSKey = ":8774", "c", "k" },
-		"a public URL with a slash":  func(c *ozone.Config) { c.PublicURL = "https://cloud.example.org/" },
+		"any free port":             func(c *ozone.Config) { c.Listen = "127.0.0.1:0" },
+		"IPv6 loopback":             func(c *ozone.Config) { c.Listen = "[::1]:8774" },
+		"localhost with the demo":   func(c *ozone.Config) { c.Listen, c.Demo = "localhost:8774", true },
+		"everything, told so":       func(c *ozone.Config) { c.Listen, c.Insecure = ":8774", true },
+		"everything, with TLS":      func(c *ozone.Config) { c.Listen, c.TLSCert, c.TLSKey = ":8774", "c", "k" },
+		"a public URL with a slash": func(c *ozone.Config) { c.PublicURL = "https://cloud.example.org/" },
+		"probes from everywhere": func(c *ozone.Config) {
+			c.Roles, c.Bus, c.Hosts, c.Listen = "host", "amqp://localhost", "sim:1-500", ":8774"
+		},
 		"a deadline of a known step": func(c *ozone.Config) { c.StepTimeout = map[string]time.Duration{"copy": time.Hour} },
 	} {
 		cfg := ozone.Defaults()

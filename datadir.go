@@ -23,6 +23,8 @@ const (
 	socketFile = "admin.sock"
 	ledgerFile = "ledger"
 	hostsDir   = "hosts"
+	// numbersFile has the numbers of the hosts whose machines are in hostsDir.
+	numbersFile = "hosts.json"
 )
 
 // InUseError says that another process has the data directory.
@@ -99,12 +101,15 @@ func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) 
 // Close gives the directory back.
 func (d *dataDir) Close() error { return d.lock.Close() }
 
-// secret reads the key of the sealer, from the operator's file or from the one that is made once. A store
-// without its key is refused: what it holds sealed could never be delivered.
-func (d *dataDir) secret(operators string) (*schemas.Sealer, error) {
+// secret reads the key of the sealer, from the operator's file or from the one that is made once, when a new one can be right.
+// A store without its key is refused: what it holds sealed could never be delivered.
+func (d *dataDir) secret(operators string, mayMake bool) (*schemas.Sealer, error) {
 	path := operators
 	if path == "" {
 		path = d.file(secretFile)
+		if !mayMake && !exists(path) {
+			return nil, errors.New("this process has the role host alone: name the cloud's secret key with --secret-key-file, the same for all processes")
+		}
 		if err := d.makeSecret(path); err != nil {
 			return nil, err
 		}
@@ -140,7 +145,7 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 }
 
-// writeOnce makes a file with mode 0600 that is there whole or not at all.
+// writeOnce makes or replaces a file with mode 0600: it is there whole or not at all, and outlives a loss of power.
 func writeOnce(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
@@ -154,7 +159,19 @@ func writeOnce(path, text string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("make %s: %w", path, err), os.Remove(f.Name()))
 	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("make %s: %w", path, err)
+	}
 	return nil
+}
+
+// syncDir makes the names in a directory outlive a loss of power.
+func syncDir(path string) error {
+	d, err := os.Open(path) //nolint:gosec // the operator chose it
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // newKey is an API key: 256 random bits as text.

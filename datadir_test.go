@@ -44,7 +44,7 @@ func TestADirectoryThatOthersWriteIsRefused(t *testing.T) {
 func TestTheSecretKeyIsMadeOnceForTheOwnerOnly(t *testing.T) {
 	t.Parallel()
 	dir := mustOpen(t, filepath.Join(t.TempDir(), "data"))
-	first, err := dir.secret("")
+	first, err := dir.secret("", true)
 	if err != nil {
 		t.Fatalf("secret() = %v, want a sealer", err)
 	}
@@ -56,7 +56,7 @@ func TestTheSecretKeyIsMadeOnceForTheOwnerOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := dir.secret("")
+	second, err := dir.secret("", true)
 	if err != nil {
 		t.Fatalf("secret() = %v, want a sealer", err)
 	}
@@ -69,7 +69,7 @@ func TestAStoreWithoutItsSecretKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := mustOpen(t, filepath.Join(t.TempDir(), "data"))
 	write(t, dir.file(storeFile), "")
-	if _, err := dir.secret(""); err == nil || !strings.Contains(err.Error(), "put the file back") {
+	if _, err := dir.secret("", true); err == nil || !strings.Contains(err.Error(), "put the file back") {
 		t.Errorf("secret() = %v, want an error that says what to do", err)
 	}
 }
@@ -80,7 +80,7 @@ func TestADamagedSecretKeyIsRefused(t *testing.T) {
 	for _, text := range []string{"", "abcd\n", strings.Repeat("z", 64)} {
 		path := dir.file("operators.key")
 		write(t, path, text)
-		if _, err := dir.secret(path); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := dir.secret(path, true); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("secret() with %q = %v, want an error that names the file", text, err)
 		}
 	}
@@ -112,7 +112,7 @@ func TestInventoriesAreComparedWithRows(t *testing.T) {
 	broken := compare(&report, map[schemas.HostID][]hosts.Machine{
 		1: {{Server: 10, Copy: 1}, {Server: 99, Copy: 1}},
 		2: {{Server: 12, Copy: 2}, {Server: 11, Copy: 1}},
-	})
+	}, true)
 	want := []string{
 		"copy 1 of server 11 on host 1 is reserved and not there",
 		"copy 1 of server 11 on host 2 is there and no row names it",
@@ -125,6 +125,18 @@ func TestInventoriesAreComparedWithRows(t *testing.T) {
 		if v.Law != LawInventory || v.What != want[i] {
 			t.Errorf("violation %d = %v, want %q", i, v, want[i])
 		}
+	}
+}
+
+func TestOnlyHostsWhoseMachinesAreHereAreCompared(t *testing.T) {
+	t.Parallel()
+	report := storage.Report{Checked: map[string]int64{}, Copies: []schemas.Reservation{{Host: 1, Server: 10}, {Host: 2, Server: 11}}}
+	here := map[schemas.HostID][]hosts.Machine{2: nil} // it has lost them
+	if broken := compare(&report, here, false); len(broken) != 1 || report.Checked[LawInventory] != 1 {
+		t.Errorf("compare() found %v in %d rows, want server 11 in 1", broken, report.Checked[LawInventory])
+	}
+	if broken := compare(&report, here, true); len(broken) != 2 {
+		t.Errorf("compare() of all hosts found %v, want both", broken)
 	}
 }
 

@@ -27,7 +27,7 @@ func (n *Node) prepareDemo(ctx context.Context) error {
 		return fmt.Errorf("look for the demo account: %w", err)
 	}
 	if !n.cfg.Demo {
-		if !missing && n.cfg.beyond() {
+		if !missing && n.cfg.strangers() {
 			return fmt.Errorf("data directory %s has the demo account and %s is reachable from other machines: give another directory with --data", n.cfg.Data, n.cfg.Listen)
 		}
 		return nil
@@ -75,14 +75,22 @@ func (n *Node) loadDemoKey() (string, error) {
 	return key, nil
 }
 
-// demoText is what a newcomer pastes into a shell, line by line or all at once.
-func demoText(url, key string) string {
-	return strings.NewReplacer("{url}", url, "{key}", key, "{account}", fmt.Sprint(int64(demoAccount)), "{user}", demoUser).Replace(demoTemplate)
+// demoText is what a newcomer pastes into a shell, line by line or all at once. Without an edge here it is who may log in.
+func (n *Node) demoText() string {
+	text := demoHead
+	if n.roles.edge {
+		text += demoTemplate
+	}
+	return strings.NewReplacer(
+		"{url}", n.publicURL(), "{key}", n.demoKey, "{account}", fmt.Sprint(int64(demoAccount)), "{user}", demoUser,
+	).Replace(text)
 }
 
-const demoTemplate = `
+const demoHead = `
 Account {account}, user {user}, key {key}
-Paste into another shell:
+`
+
+const demoTemplate = `Paste into another shell:
 
   # log in
   TOKEN=$(curl -sD- -o /dev/null -H 'X-Auth-User: {user}' -H 'X-Auth-Key: {key}' {url}/v1.0 | tr -d '\r' | sed -n 's/^X-Auth-Token: //p')

@@ -10,14 +10,15 @@ import (
 
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
 )
 
 // fencePatience bounds the wait for a host's actor: it decides at once and commits.
 const fencePatience = 10 * time.Second
 
 // fence tells a host's actor that the host is off for good, and waits until that is committed.
-func (n *Node) fence(ctx context.Context, host schemas.HostID) error {
-	cluster, err := n.clusterOf(ctx, host)
+func fence(ctx context.Context, store storage.Operator, b bus.Bus, host schemas.HostID) error {
+	cluster, err := clusterOf(ctx, store, host)
 	if err != nil {
 		return err
 	}
@@ -27,7 +28,7 @@ func (n *Node) fence(ctx context.Context, host schemas.HostID) error {
 	if err != nil {
 		return fmt.Errorf("encode fence: %w", err)
 	}
-	answer, err := n.ask(ctx, bus.ShardQueue(schemas.ShardOfCluster(cluster)), schemas.TypeFence, body)
+	answer, err := ask(ctx, b, bus.ShardQueue(schemas.ShardOfCluster(cluster)), schemas.TypeFence, body)
 	if err != nil {
 		return fmt.Errorf("fence host %d: %w", host, err)
 	}
@@ -37,8 +38,8 @@ func (n *Node) fence(ctx context.Context, host schemas.HostID) error {
 	return nil
 }
 
-func (n *Node) clusterOf(ctx context.Context, host schemas.HostID) (schemas.ClusterID, error) {
-	known, err := n.store.Hosts(ctx)
+func clusterOf(ctx context.Context, store storage.Operator, host schemas.HostID) (schemas.ClusterID, error) {
+	known, err := store.Hosts(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list hosts: %w", err)
 	}
@@ -51,19 +52,19 @@ func (n *Node) clusterOf(ctx context.Context, host schemas.HostID) (schemas.Clus
 }
 
 // ask sends one message with a reply queue of its own and waits for the answer.
-func (n *Node) ask(ctx context.Context, to bus.Address, t schemas.MessageType, body []byte) (schemas.Answer, error) {
+func ask(ctx context.Context, b bus.Bus, to bus.Address, t schemas.MessageType, body []byte) (schemas.Answer, error) {
 	var answer schemas.Answer
 	id := uuid.NewString()
 	replies := bus.ReplyQueue("admin-" + id)
-	if err := n.bus.Declare(ctx, replies); err != nil {
+	if err := b.Declare(ctx, replies); err != nil {
 		return answer, err
 	}
-	c, err := n.bus.Consume(ctx, replies, 1)
+	c, err := b.Consume(ctx, replies, 1)
 	if err != nil {
 		return answer, err
 	}
 	defer c.Close()
-	if err := bus.Send(ctx, n.bus, to, bus.Message{ID: id, Type: t, ReplyTo: replies, Body: body}); err != nil {
+	if err := bus.Send(ctx, b, to, bus.Message{ID: id, Type: t, ReplyTo: replies, Body: body}); err != nil {
 		return answer, err
 	}
 	select {

@@ -3,8 +3,10 @@ package ozone
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/hosts/agent"
@@ -15,12 +17,20 @@ import (
 // followers from being acknowledged, not from being done, until the window is full.
 const inboxWindow = 1024
 
+// takenPatience is how long another process may have the queue of a host of ours: a broker notices a process that died with its
+// machine only after a while. Source: docs/numbers.md.
+const takenPatience = 20 * time.Second
+
 // inbox gives an agent the steps of its host's queue and acknowledges what is done without a gap. A queue that was
 // lost is consumed again: what was not done comes again.
 type inbox struct {
 	bus   bus.Bus
 	queue bus.Address
-	now   *window // what the agent receives from; only receive changes it
+	host  schemas.HostID
+	clock func() time.Time
+	taken time.Time   // since when another process has the queue; zero: none has; only receive changes it
+	lost  func(error) // told when another process keeps it
+	now   *window     // what the agent receives from; only receive changes it
 }
 
 // window is one consumer of the queue.
@@ -32,27 +42,72 @@ type window struct {
 	done  map[uint64]bool // guarded by mu; done behind a gap; no larger than the window
 }
 
-func openInbox(ctx context.Context, b bus.Bus, host schemas.HostID) (*inbox, error) {
-	in := &inbox{bus: b, queue: bus.HostQueue(host)}
-	return in, in.open(ctx)
+// openInbox waits for another process of this host to end, and fails when it does not.
+func (n *Node) openInbox(ctx context.Context, host schemas.HostID) (*inbox, error) {
+	in := &inbox{bus: n.bus, queue: bus.HostQueue(host), host: host, clock: n.local, lost: n.fail}
+	patience := time.NewTimer(takenPatience)
+	defer patience.Stop()
+	tick := time.NewTicker(takenPause)
+	defer tick.Stop()
+	for told := false; ; told = true {
+		err := in.open(ctx)
+		if !errors.Is(err, bus.ErrTaken) {
+			return in, err
+		}
+		if !told {
+			n.cfg.Log.Warn("another process is this host; waiting for its end", "host", int64(host))
+		}
+		select {
+		case <-tick.C:
+		case <-patience.C:
+			return nil, in.twice()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// takenPause is between two looks at a queue that another process has.
+const takenPause = 200 * time.Millisecond
+
+// twice is the error of a host that two processes are.
+func (in *inbox) twice() error {
+	return fmt.Errorf("another process is host %d: stop that one, or give this one other hosts with --hosts", in.host)
 }
 
 func (in *inbox) open(ctx context.Context) error {
 	if err := in.bus.Declare(ctx, in.queue); err != nil {
 		return fmt.Errorf("declare %s: %w", in.queue, err)
 	}
-	c, err := in.bus.Consume(ctx, in.queue, inboxWindow)
+	consume := in.bus.Consume
+	if sole, ok := in.bus.(bus.Sole); ok {
+		consume = sole.ConsumeAlone
+	}
+	c, err := consume(ctx, in.queue, inboxWindow)
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", in.queue, err)
 	}
-	in.now = &window{consumer: c, done: map[uint64]bool{}}
+	in.now, in.taken = &window{consumer: c, done: map[uint64]bool{}}, time.Time{}
 	return nil
+}
+
+// missed counts how long another process has the queue: the node must not go on as if it were that host.
+func (in *inbox) missed(err error) {
+	switch {
+	case !errors.Is(err, bus.ErrTaken):
+		in.taken = time.Time{}
+	case in.taken.IsZero():
+		in.taken = in.clock()
+	case in.clock().Sub(in.taken) > takenPatience:
+		in.lost(in.twice())
+	}
 }
 
 // receive waits for the next step. A message that is none is done with: it would come for ever.
 func (in *inbox) receive(ctx context.Context) (agent.Delivery, error) {
 	if in.now == nil {
 		if err := in.open(ctx); err != nil {
+			in.missed(err)
 			return agent.Delivery{}, err
 		}
 	}

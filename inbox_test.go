@@ -3,7 +3,10 @@ package ozone
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ozonecloud/ozone/bus"
@@ -91,10 +94,55 @@ func TestInboxConsumesAgainWhatWasLost(t *testing.T) {
 	}
 }
 
+// taken is a bus on which another process has the queues.
+type taken struct{ bus.Bus }
+
+func (taken) ConsumeAlone(context.Context, bus.Address, int) (bus.Consumer, error) {
+	return nil, bus.ErrTaken
+}
+
+func TestAHostThatAnotherProcessKeepsEndsTheNode(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	var told []error
+	in := &inbox{
+		bus: taken{inproc.New(inproc.Config{})}, queue: bus.HostQueue(7), host: 7,
+		clock: func() time.Time { return now }, lost: func(err error) { told = append(told, err) },
+	}
+	for _, after := range []time.Duration{0, takenPatience} {
+		now = now.Add(after)
+		if _, err := in.receive(t.Context()); !errors.Is(err, bus.ErrTaken) || len(told) > 0 {
+			t.Fatalf("receive() = %v, told %v, want %v and patience", err, told, bus.ErrTaken)
+		}
+	}
+	now = now.Add(1)
+	if _, err := in.receive(t.Context()); err == nil || len(told) != 1 || !strings.Contains(told[0].Error(), "another process is host 7") {
+		t.Errorf("receive() = %v, told %v, want one error that names the host", err, told)
+	}
+}
+
+func TestAHostOfAnotherProcessIsRefusedAtTheStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &Node{bus: taken{inproc.New(inproc.Config{})}, local: time.Now, cfg: Config{}.withDefaults()}
+		began := time.Now()
+		_, err := n.openInbox(t.Context(), 7)
+		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "--hosts") || took < takenPatience {
+			t.Errorf("openInbox() = %v after %v, want an error that names the setting after %v", err, took, takenPatience)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := n.openInbox(ctx, 7); !errors.Is(err, context.Canceled) {
+			t.Errorf("openInbox() of a node that ends = %v, want %v", err, context.Canceled)
+		}
+	})
+}
+
 func inboxOf(t *testing.T) (*inproc.Bus, *inbox) {
 	t.Helper()
 	b := inproc.New(inproc.Config{})
-	in, err := openInbox(t.Context(), b, 7)
+	n := &Node{bus: b, local: time.Now}
+	in, err := n.openInbox(t.Context(), 7)
 	if err != nil {
 		t.Fatalf("openInbox() = %v, want nil", err)
 	}

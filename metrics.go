@@ -75,9 +75,11 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect sends the numbers.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	stats := c.node.engine.Stats()
-	for _, m := range c.metrics {
-		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.of(stats))
+	if c.node.engine != nil {
+		stats := c.node.engine.Stats()
+		for _, m := range c.metrics {
+			out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.of(stats))
+		}
 	}
 	own, ok := c.node.bus.(depths)
 	if !ok {

@@ -22,7 +22,7 @@ type Operator interface {
 	Accounts(ctx context.Context) ([]storage.AccountRow, error)
 	// RotateKey gives a user a new key; the old one and every token of it end.
 	RotateKey(ctx context.Context, user string) (Credentials, error)
-	// Hosts lists the hosts of a running node.
+	// Hosts lists the hosts as a running cloud knows them.
 	Hosts(ctx context.Context) ([]schemas.Host, error)
 	// Fence is the operator's word that a host is off and will not come back with what it held.
 	Fence(ctx context.Context, host schemas.HostID) error
@@ -50,11 +50,12 @@ var ErrNoNode = errors.New("no node runs on this data directory: start one with 
 // socketPatience is how long a node that starts or ends may hold the directory without listening.
 const socketPatience = 5 * time.Second
 
-// OpenOperator reaches the node that holds the data directory or, when none does, takes the directory and opens its store.
-// Where there is no store it is an error: a mistyped name must not make a second cloud.
+// OpenOperator opens the store that processes share, when it is named. Else it reaches the node that holds the data directory or,
+// when none does, takes the directory and opens its store. Where there is no store it is an error: a mistyped name must not make
+// a second cloud.
 func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
 	cfg = cfg.withDefaults()
-	if cfg.Store == storeSQLite && !exists(filepath.Join(cfg.Data, storeFile)) {
+	if !onPostgres(cfg.Store) && !exists(filepath.Join(cfg.Data, storeFile)) {
 		if client, err := dialAdmin(ctx, cfg.Data); err == nil { // its store is elsewhere
 			return client, nil
 		}
@@ -66,6 +67,9 @@ func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
 // MakeOperator is OpenOperator that makes the data directory and its store when they are not there.
 func MakeOperator(ctx context.Context, cfg Config) (Operator, error) {
 	cfg = cfg.withDefaults()
+	if onPostgres(cfg.Store) {
+		return openRemote(ctx, cfg)
+	}
 	patience := time.NewTimer(socketPatience)
 	defer patience.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -108,7 +112,7 @@ func openLocal(ctx context.Context, cfg Config) (Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := dir.secret(cfg.SecretKeyFile) // made before the store that needs it
+	sealer, err := dir.secret(cfg.SecretKeyFile, true) // made before the store that needs it
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}

@@ -37,18 +37,19 @@ const (
 // Node is one process of the cloud.
 type Node struct {
 	cfg   Config
+	roles roles
 	id    string           // of this process run
 	now   func() time.Time // the cloud's time: the store's
 	local func() time.Time // this machine's
 
 	dir      *dataDir
 	sealer   *schemas.Sealer
-	store    storage.Store
+	store    storage.Store // nil with the role host alone
 	bus      bus.Bus
-	engine   *actors.Engine
-	edge     *edge.Server
+	engine   *actors.Engine // nil without its role
+	edge     *edge.Server   // nil without its role
 	listener net.Listener
-	failed   chan error // what a part that serves in the background ended with
+	failed   chan error // holds one error: why a part that serves in the background ended
 	stops    []stop     // in the order of the starts
 	demoKey  string     // "" without the demo account
 }
@@ -67,8 +68,12 @@ func New(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name this run: %w", err)
 	}
-	// Two listeners and the hold on the store: none blocks when it fails.
-	return &Node{cfg: cfg.withDefaults(), id: id.String(), now: time.Now, local: time.Now, failed: make(chan error, 3)}, nil
+	cfg = cfg.withDefaults()
+	roles, err := cfg.roles()
+	if err != nil {
+		return nil, err
+	}
+	return &Node{cfg: cfg, roles: roles, id: id.String(), now: time.Now, local: time.Now, failed: make(chan error, 1)}, nil
 }
 
 // Run opens the data directory, serves until ctx ends and gives everything back. An end that ctx asked for is no error.
@@ -105,12 +110,28 @@ func (n *Node) end(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// start opens the parts, each on top of the ones before.
+// start opens the parts that the roles need, each on top of the ones before.
 func (n *Node) start(ctx context.Context) error {
-	for _, part := range []func(context.Context) error{
-		n.openData, n.openStore, n.join, n.prepare, n.openBus, n.startEngine, n.startHosts, n.startEdge, n.startAdmin,
+	for _, part := range []struct {
+		wanted bool
+		start  func(context.Context) error
+	}{
+		{true, n.openData},
+		{n.roles.store(), n.openStore},
+		{n.roles.store(), n.join},
+		{n.roles.engine, n.seed},
+		{n.roles.store(), n.prepareDemo},
+		{true, n.openBus},
+		{n.roles.engine, n.startEngine},
+		{n.roles.host, n.startHosts},
+		{n.roles.edge, n.startEdge},
+		{!n.roles.edge, n.startHealth},
+		{true, n.startAdmin},
 	} {
-		if err := part(ctx); err != nil {
+		if !part.wanted {
+			continue
+		}
+		if err := part.start(ctx); err != nil {
 			return err
 		}
 	}
@@ -119,14 +140,26 @@ func (n *Node) start(ctx context.Context) error {
 
 // wait returns when the node must end.
 func (n *Node) wait(ctx context.Context) error {
+	var fatal <-chan error
+	if n.engine != nil {
+		fatal = n.engine.Fatal()
+	}
 	select {
 	case <-ctx.Done():
 		n.cfg.Log.Info("draining")
 		return nil
-	case err := <-n.engine.Fatal():
+	case err := <-fatal:
 		return fmt.Errorf("engine: %w", err)
 	case err := <-n.failed:
 		return err
+	}
+}
+
+// fail ends the node with the error of a part that serves in the background. The first one counts.
+func (n *Node) fail(err error) {
+	select {
+	case n.failed <- err:
+	default:
 	}
 }
 
@@ -178,7 +211,7 @@ func (n *Node) openData(context.Context) error {
 	}
 	n.dir = dir
 	n.onStop("data directory", func(context.Context) error { return dir.Close() })
-	n.sealer, err = dir.secret(n.cfg.SecretKeyFile)
+	n.sealer, err = dir.secret(n.cfg.SecretKeyFile, n.roles.store())
 	return err
 }
 
@@ -210,14 +243,6 @@ func lookAtStore(ctx context.Context, cfg *Config, sqliteFile string) (storage.S
 
 // name is what a broker and a database show of this process.
 func (n *Node) name() string { return "ozone " + n.id }
-
-// prepare puts into the store what a cloud begins with.
-func (n *Node) prepare(ctx context.Context) error {
-	if err := n.seed(ctx); err != nil {
-		return fmt.Errorf("seed store: %w", err)
-	}
-	return n.prepareDemo(ctx)
-}
 
 func (n *Node) openBus(ctx context.Context) error {
 	b, err := openBus(ctx, &n.cfg, n.now, n.name())
@@ -264,7 +289,7 @@ func (n *Node) startEdge(ctx context.Context) error {
 	n.listener = ln
 	n.edge, err = edge.New(edge.Config{
 		ID: n.id, Bus: n.bus, Reader: n.store, Tokens: n.store, Sealer: n.sealer, Now: n.now, Log: n.cfg.Log,
-		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), Ready: n.engine.Ready, Metrics: n.metrics(),
+		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), Ready: n.ready, Metrics: n.metrics(),
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())
@@ -272,7 +297,7 @@ func (n *Node) startEdge(ctx context.Context) error {
 	n.onStop("edge", n.edge.Shutdown)
 	go func() { // ends with Shutdown
 		if err := n.edge.Serve(ln); err != nil {
-			n.failed <- err
+			n.fail(err)
 		}
 	}()
 	return nil
@@ -296,7 +321,7 @@ func (n *Node) listen(ctx context.Context) (net.Listener, error) {
 // publicURL is what clients are told to use. It never comes from a request.
 func (n *Node) publicURL() string {
 	switch {
-	case n.cfg.PublicURL != "":
+	case n.cfg.PublicURL != "" && n.roles.edge:
 		return n.cfg.PublicURL
 	case n.cfg.TLSCert != "":
 		return "https://" + n.address()
@@ -315,19 +340,23 @@ func (n *Node) address() string {
 	return net.JoinHostPort(host, port)
 }
 
-// place is where the cloud's state is.
+// place is where the state is that this process has.
 func (n *Node) place() string {
-	if n.cfg.Store == storeSQLite {
+	if n.store == nil || n.cfg.Store == storeSQLite {
 		return n.dir.path
 	}
 	return safeURL(n.cfg.Store) + " and " + n.dir.path
 }
 
-// announce says once that the node serves.
+// announce says once that the node does what its roles ask for.
 func (n *Node) announce(took time.Duration) {
-	_, _ = fmt.Fprintf(n.cfg.Out, "ozone is ready: %s, data in %s, %s (%d ms)\n", n.publicURL(), n.place(), n.cfg.Hosts, took.Milliseconds())
-	if n.demoKey != "" {
-		_, _ = fmt.Fprint(n.cfg.Out, demoText(n.publicURL(), n.demoKey))
+	line := fmt.Sprintf("ozone is ready: %s, roles %s, data in %s", n.publicURL(), n.roles, n.place())
+	if n.roles.host {
+		line += ", " + n.cfg.Hosts
 	}
-	n.cfg.Log.Info("ready", "url", n.publicURL(), "took", took)
+	_, _ = fmt.Fprintf(n.cfg.Out, "%s (%d ms)\n", line, took.Milliseconds())
+	if n.demoKey != "" {
+		_, _ = fmt.Fprint(n.cfg.Out, n.demoText())
+	}
+	n.cfg.Log.Info("ready", "url", n.publicURL(), "roles", n.roles.String(), "took", took)
 }

@@ -30,7 +30,7 @@ func (c Config) validateParts() []error {
 	if c.Store != storeSQLite && !onPostgres(c.Store) {
 		errs = append(errs, fmt.Errorf("--store %s: want sqlite, or postgres://USER:PASSWORD@HOST/DATABASE", safeURL(c.Store)))
 	}
-	if onRabbitMQ(c.Bus) && c.Store == storeSQLite {
+	if r, err := c.roles(); err == nil && r.all() && onRabbitMQ(c.Bus) && c.Store == storeSQLite {
 		errs = append(errs, fmt.Errorf("--bus %s with --store sqlite: a broker is for many processes and SQLite for one: "+
 			"give --store postgres://USER:PASSWORD@HOST/DATABASE", safeURL(c.Bus)))
 	}

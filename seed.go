@@ -2,6 +2,7 @@ package ozone
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ozonecloud/ozone/actors"
@@ -28,7 +29,10 @@ func (n *Node) seed(ctx context.Context) error {
 			Progress: 100, Created: now, Updated: now,
 		})
 	}
-	return n.store.Seed(ctx, c)
+	if err := n.store.Seed(ctx, c); err != nil {
+		return fmt.Errorf("seed store: %w", err)
+	}
+	return nil
 }
 
 // loadRules are the numbers of the configuration with the catalogue that the store has.

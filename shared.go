@@ -11,19 +11,19 @@ import (
 
 // shared is what a store has that more than one process can reach.
 type shared interface {
-	// Hold keeps others from running on it.
-	Hold(ctx context.Context, lost func(error)) (release func(), err error)
+	// Hold says that this process runs on it, alone or with others.
+	Hold(ctx context.Context, alone bool, lost func(error)) (release func(), err error)
 	// Clock is the store's time, without asking it.
 	Clock() time.Time
 }
 
-// join makes this process the one that runs on a shared store, on the store's time.
+// join makes this process one that runs on a shared store, on the store's time. It is the only one when its bus reaches no other.
 func (n *Node) join(ctx context.Context) error {
 	s, ok := n.store.(shared)
 	if !ok {
 		return nil // the lock on the data directory does it
 	}
-	release, err := s.Hold(ctx, func(err error) { n.failed <- err })
+	release, err := s.Hold(ctx, !onRabbitMQ(n.cfg.Bus), n.fail)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ var (
 	ErrUnroutable = errors.New("bus: no such queue")
 	// ErrFull: the queue or the broker takes nothing more for now; the message was kept nowhere.
 	ErrFull = errors.New("bus: queue is full")
+	// ErrTaken: another process has the queue for itself.
+	ErrTaken = errors.New("bus: another process has the queue")
 )
 
 // Address names a queue.
@@ -92,6 +94,14 @@ type Bus interface {
 	Consume(ctx context.Context, a Address, prefetch int) (Consumer, error)
 	// Close ends every consumer and returns when nothing moves any more. It may be called twice.
 	Close() error
+}
+
+// Sole is what a bus has beside Bus when several processes are on it.
+type Sole interface {
+	// ConsumeAlone is Consume of a shard's or host's queue that is this process's alone: it does not wait in line behind
+	// another process that consumes it so, but fails with ErrTaken. The others' turn comes when the consumer is closed, and
+	// some seconds after its process has died or was cut off. A process has one such consumer of a queue at a time.
+	ConsumeAlone(ctx context.Context, a Address, prefetch int) (Consumer, error)
 }
 
 // Send publishes m and waits until it is confirmed.

@@ -51,6 +51,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Members
 	Tokens
 	Operator
+	HostNumbers
 	Seal
 	Auditor
 	// Now is the store's clock: the cloud's time.
@@ -287,6 +288,13 @@ type Operator interface {
 	Seed(ctx context.Context, c Catalogue) error
 	// Clusters lists the clusters' states.
 	Clusters(ctx context.Context) ([]schemas.Cluster, error)
+}
+
+// HostNumbers gives the hosts of many processes their numbers.
+type HostNumbers interface {
+	// LeaseHosts takes count numbers in a row, the first of which it returns: above all that were taken before and above those
+	// of the hosts that are known. They are taken for good. count is at least 1.
+	LeaseHosts(ctx context.Context, count int) (schemas.HostID, error)
 }
 
 // Seal remembers which key payloads are sealed with.

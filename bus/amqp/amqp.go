@@ -146,21 +146,22 @@ func (b *Bus) Declare(ctx context.Context, a bus.Address) error {
 
 // Consume joins the line of the queue at a, on a channel of its own.
 func (b *Bus) Consume(ctx context.Context, a bus.Address, prefetch int) (bus.Consumer, error) {
-	if prefetch < 1 || prefetch > maxPrefetch {
-		return nil, fmt.Errorf("consume %s: prefetch %d, want 1 to %d", a, prefetch, maxPrefetch)
-	}
 	s, err := b.session(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
-	c, err := b.join(s, a, prefetch)
+	c, err := b.join(s, a, prefetch, func() {})
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
 	return c, nil
 }
 
-func (b *Bus) join(s *session, a bus.Address, prefetch int) (*consumer, error) {
+// join makes a consumer; ended is called when it has ended.
+func (b *Bus) join(s *session, a bus.Address, prefetch int, ended func()) (*consumer, error) {
+	if prefetch < 1 || prefetch > maxPrefetch {
+		return nil, fmt.Errorf("prefetch %d, want 1 to %d", prefetch, maxPrefetch)
+	}
 	queue, left, err := b.enter(s, a)
 	if err != nil {
 		return nil, err
@@ -177,6 +178,7 @@ func (b *Bus) join(s *session, a bus.Address, prefetch int) (*consumer, error) {
 	go func() { // ends with the consumer
 		c.relay()
 		left()
+		ended()
 		b.mu.Lock()
 		delete(b.consumers, c)
 		b.mu.Unlock()

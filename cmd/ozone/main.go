@@ -107,6 +107,9 @@ type serveCmd struct {
 func (s *serveCmd) Run(ctx context.Context, e *env) error {
 	tune()
 	cfg := s.Config
+	if cfg.Roles == "" { // the flag has a default: somebody has set it to nothing
+		return usageError{errors.New("--roles is empty: want one or more of edge,engine,host")}
+	}
 	cfg.Log, cfg.Out = e.log, e.out
 	node, err := ozone.New(cfg)
 	if err != nil {

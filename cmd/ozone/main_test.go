@@ -90,6 +90,8 @@ func TestExitCodes(t *testing.T) {
 		{"", exitUsage, "ozone: expected one of"},
 		{"fly", exitUsage, "unexpected argument fly"},
 		{"serve --hosts 8", exitUsage, "--hosts 8"},
+		{"serve --roles=", exitUsage, "--roles is empty"},
+		{"serve --roles edge", exitUsage, "--bus inproc"},
 		{"account create", exitUsage, "--user"},
 		{"host fence", exitUsage, "<id>"},
 		{"audit --data " + empty, exitFailure, "no store"},

@@ -19,7 +19,8 @@ import (
 // place says which cloud a command is for.
 type place struct {
 	Data          string `help:"Data directory of the cloud." default:"./.data"`
-	Store         string `help:"Store of the cloud when no node runs: sqlite, or postgres://USER:PASSWORD@HOST/DATABASE." default:"sqlite"`
+	Store         string `help:"Store of the cloud: sqlite in the data directory, or postgres://USER:PASSWORD@HOST/DATABASE." default:"sqlite"`
+	Bus           string `help:"Message bus of the cloud, for host fence with --store: amqp://USER:PASSWORD@HOST/VHOST." default:"inproc"`
 	SecretKeyFile string `help:"Key that seals passwords and personality. Default: secret.key in the data directory." placeholder:"FILE"`
 }
 
@@ -28,7 +29,7 @@ type opener func(context.Context, ozone.Config) (ozone.Operator, error)
 
 // with opens the operator's way to the cloud for one call.
 func (p place) with(ctx context.Context, e *env, open opener, do func(ozone.Operator) error) (err error) {
-	o, err := open(ctx, ozone.Config{Data: p.Data, Store: p.Store, SecretKeyFile: p.SecretKeyFile, Log: e.log})
+	o, err := open(ctx, ozone.Config{Data: p.Data, Store: p.Store, Bus: p.Bus, SecretKeyFile: p.SecretKeyFile, Log: e.log})
 	if err != nil {
 		return err
 	}
@@ -142,13 +143,13 @@ func (c *hostFenceCmd) Run(ctx context.Context, e *env) error {
 }
 
 type auditCmd struct {
-	Data  string `help:"Data directory of the cloud." default:"./.data"`
-	Store string `help:"Store of the cloud: sqlite, or postgres://USER:PASSWORD@HOST/DATABASE." default:"sqlite"`
+	Data  []string `help:"Data directory with the machines of hosts; once for each process of a shared store." default:"./.data" sep:"none"`
+	Store string   `help:"Store of the cloud: sqlite in the data directory, or postgres://USER:PASSWORD@HOST/DATABASE." default:"sqlite"`
 }
 
 // Run prints what was checked and what is broken.
 func (c *auditCmd) Run(ctx context.Context, e *env) error {
-	report, err := ozone.Audit(ctx, ozone.Config{Data: c.Data, Store: c.Store, Log: e.log})
+	report, err := ozone.Audit(ctx, ozone.Config{Data: c.Data[0], Store: c.Store, Log: e.log}, c.Data[1:]...)
 	if err != nil {
 		return err
 	}

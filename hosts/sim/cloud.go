@@ -18,17 +18,17 @@ import (
 	"github.com/ozonecloud/ozone/schemas"
 )
 
-// Config describes a simulated cloud. Dir, Hosts and Now are needed.
+// Config describes a simulated cloud. Dir, Hosts or Numbers, and Now are needed.
 type Config struct {
-	Dir    string           // where the hosts' state and the images are; one process at a time has it open
-	Hosts  int              // how many hosts
-	First  schemas.HostID   // number of the first host; default 1
-	RAMMiB int64            // of each host, for servers; 0: no bound
-	DiskGB int64            // of each host, for servers; 0: no bound
-	Delay  time.Duration    // how long each step takes; 0: no time
-	Faults float64          // share of steps that fail, lose their answer or answer late, 0 to 1
-	Seed   uint64           // of the faults; the same seed gives the same draws
-	Now    func() time.Time // the clock of the power log and of renamed files
+	Dir     string           // where the hosts' state and the images are; one process at a time has it open
+	Hosts   int              // how many hosts: number 1 and those that follow
+	Numbers []schemas.HostID // which hosts, in the place of Hosts
+	RAMMiB  int64            // of each host, for servers; 0: no bound
+	DiskGB  int64            // of each host, for servers; 0: no bound
+	Delay   time.Duration    // how long each step takes; 0: no time
+	Faults  float64          // share of steps that fail, lose their answer or answer late, 0 to 1
+	Seed    uint64           // of the faults; the same seed gives the same draws
+	Now     func() time.Time // the clock of the power log and of renamed files
 }
 
 // Cloud is a set of simulated hosts that share an image store.
@@ -54,14 +54,16 @@ var (
 
 // NewCloud opens the cloud in cfg.Dir as it was left, or makes an empty one.
 func NewCloud(cfg Config) (*Cloud, error) {
-	if cfg.Dir == "" || cfg.Hosts <= 0 || cfg.Now == nil {
+	if len(cfg.Numbers) == 0 {
+		for id := range cfg.Hosts {
+			cfg.Numbers = append(cfg.Numbers, schemas.HostID(id+1))
+		}
+	}
+	if cfg.Dir == "" || len(cfg.Numbers) == 0 || cfg.Now == nil {
 		return nil, errors.New("simulated cloud: Dir, Hosts and Now are needed")
 	}
 	if cfg.Faults < 0 || cfg.Faults > 1 {
 		return nil, fmt.Errorf("simulated cloud: faults %v, want 0 to 1", cfg.Faults)
-	}
-	if cfg.First == 0 {
-		cfg.First = 1
 	}
 	im, err := openImages(filepath.Join(cfg.Dir, "images"))
 	if err != nil {
@@ -71,8 +73,7 @@ func NewCloud(cfg Config) (*Cloud, error) {
 		cfg: cfg, images: im, faults: newFaults(cfg.Faults, cfg.Seed),
 		hosts: map[schemas.HostID]*Host{}, closed: make(chan struct{}),
 	}
-	for i := range cfg.Hosts {
-		id := cfg.First + schemas.HostID(i)
+	for _, id := range cfg.Numbers {
 		st, err := openState(hostDir(cfg.Dir, id))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open simulated host %d: %w", id, err), c.Close())

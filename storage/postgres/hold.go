@@ -9,20 +9,29 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// The advisory lock of the one process that runs on the store; its key is the word "Ozone!1".
-const lockStore = `SELECT pg_try_advisory_lock(22371142172221745)`
+// The advisory lock of the processes that run on the store: of one that runs alone, or of all that share it. Its key is the
+// word "Ozone!1".
+const (
+	lockStore  = `SELECT pg_try_advisory_lock(22371142172221745)`
+	shareStore = `SELECT pg_try_advisory_lock_shared(22371142172221745)`
+)
 
 // holdEvery is how often a holder looks whether it still is one. Source: docs/numbers.md.
 const holdEvery = time.Second
 
-// ErrHeld says that another process runs on the store.
-var ErrHeld = errors.New("another node runs on this database: stop that one, or give this one another database with --store")
+// ErrHeld says that another process runs on the store and one of the two wants it for itself: its bus is in its own memory.
+var ErrHeld = errors.New("another node runs on this database, and only nodes with a --bus amqp://... share one: " +
+	"give both such a bus, or stop that node, or give this one another database with --store")
 
-// Hold makes this process the only one that runs on the store. The lock is a session's: it ends with the process, and
-// is taken again after the server was away. When another process has it by then, lost is told. The function gives it back.
-// Whatever happens in between, the fence of each commit keeps two from writing.
-func (s *Store) Hold(ctx context.Context, lost func(error)) (release func(), err error) {
-	h, err := s.takeHold(ctx)
+// Hold makes this process one that runs on the store: the only one, or one of those that share it. The lock is a session's: it
+// ends with the process, and is taken again after the server was away. When that is refused by then, lost is told. The function
+// gives it back. Whatever happens in between, the fence of each commit keeps two from writing.
+func (s *Store) Hold(ctx context.Context, alone bool, lost func(error)) (release func(), err error) {
+	lock := shareStore
+	if alone {
+		lock = lockStore
+	}
+	h, err := s.takeHold(ctx, lock)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +39,7 @@ func (s *Store) Hold(ctx context.Context, lost func(error)) (release func(), err
 	done := make(chan struct{})
 	go func() { // ends with release
 		defer close(done)
-		s.keepHold(ctx, h, lost)
+		s.keepHold(ctx, lock, h, lost)
 	}()
 	return func() {
 		cancel()
@@ -51,8 +60,8 @@ func (h *hold) close() {
 	}
 }
 
-// takeHold takes the lock.
-func (s *Store) takeHold(ctx context.Context) (_ *hold, err error) {
+// takeHold takes the lock in one of its two ways.
+func (s *Store) takeHold(ctx context.Context, lock string) (_ *hold, err error) {
 	db := s.target.pool(1)
 	defer closeUnless(&err, db)
 	conn, err := db.Connx(ctx)
@@ -61,7 +70,7 @@ func (s *Store) takeHold(ctx context.Context) (_ *hold, err error) {
 	}
 	h := &hold{db, conn}
 	var taken bool
-	if err := conn.GetContext(ctx, &taken, lockStore); err != nil {
+	if err := conn.GetContext(ctx, &taken, lock); err != nil {
 		return nil, errors.Join(fmt.Errorf("hold store: %w", explain(err)), conn.Close())
 	}
 	if !taken {
@@ -71,7 +80,7 @@ func (s *Store) takeHold(ctx context.Context) (_ *hold, err error) {
 }
 
 // keepHold looks after the lock until ctx ends.
-func (s *Store) keepHold(ctx context.Context, h *hold, lost func(error)) {
+func (s *Store) keepHold(ctx context.Context, lock string, h *hold, lost func(error)) {
 	tick := time.NewTicker(holdEvery)
 	defer tick.Stop()
 	for {
@@ -86,7 +95,7 @@ func (s *Store) keepHold(ctx context.Context, h *hold, lost func(error)) {
 		}
 		h.close()
 		var err error
-		if h, err = s.takeHold(ctx); errors.Is(err, ErrHeld) {
+		if h, err = s.takeHold(ctx, lock); errors.Is(err, ErrHeld) {
 			lost(err)
 			return
 		}

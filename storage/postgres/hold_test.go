@@ -13,12 +13,12 @@ func TestOneProcessHoldsTheStore(t *testing.T) {
 	first, second, db := open(t, url), open(t, url), connect(t, url)
 	defer func() { _, _ = first.Close(), second.Close() }()
 	lost := make(chan error, 1)
-	release, err := first.Hold(t.Context(), func(err error) { lost <- err })
+	release, err := first.Hold(t.Context(), true, func(err error) { lost <- err })
 	if err != nil {
 		t.Fatalf("Hold() = %v, want nil", err)
 	}
 	held := func() error {
-		again, err := second.Hold(t.Context(), func(error) {})
+		again, err := second.Hold(t.Context(), true, func(error) {})
 		if err == nil {
 			again()
 		}
@@ -61,7 +61,7 @@ func TestAHolderThatWasOvertakenIsTold(t *testing.T) {
 	s, db := open(t, url), connect(t, url)
 	defer func() { _ = s.Close() }()
 	lost := make(chan error, 1)
-	release, err := s.Hold(t.Context(), func(err error) { lost <- err })
+	release, err := s.Hold(t.Context(), true, func(err error) { lost <- err })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,4 +87,35 @@ func TestAHolderThatWasOvertakenIsTold(t *testing.T) {
 	if err := <-lost; !errors.Is(err, postgres.ErrHeld) {
 		t.Errorf("the overtaken holder was told %v, want %v", err, postgres.ErrHeld)
 	}
+}
+
+func TestProcessesShareTheStoreAndKeepOneThatIsAloneOut(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s := open(t, url)
+	defer func() { _ = s.Close() }()
+	hold := func(alone bool) (func(), error) {
+		return s.Hold(t.Context(), alone, func(err error) { t.Errorf("a holder was told %v", err) })
+	}
+	first, err := hold(false)
+	if err != nil {
+		t.Fatalf("Hold() = %v, want nil", err)
+	}
+	second, err := hold(false)
+	if err != nil {
+		t.Fatalf("the second Hold() = %v, want nil", err)
+	}
+	first()
+	if _, err := hold(true); !errors.Is(err, postgres.ErrHeld) {
+		t.Errorf("Hold() alone beside another = %v, want %v", err, postgres.ErrHeld)
+	}
+	second()
+	alone, err := hold(true)
+	if err != nil {
+		t.Fatalf("Hold() alone = %v, want nil", err)
+	}
+	if _, err := hold(false); !errors.Is(err, postgres.ErrHeld) {
+		t.Errorf("Hold() beside one that is alone = %v, want %v", err, postgres.ErrHeld)
+	}
+	alone()
 }

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -14,6 +15,7 @@ var operatorCases = []testCase{
 	{"a rotated key ends the user's tokens", testRotate},
 	{"an expired token is no token", testTokens},
 	{"a catalogue is stored once", testSeed},
+	{"numbers of hosts are leased once, above those of known hosts", testLeaseHosts},
 }
 
 func testAccounts(r *rig) {
@@ -154,4 +156,38 @@ func testSealedWith(r *rig) {
 			t.Errorf("SealedWith(%q) = %q, %v, want the first", key, got, err)
 		}
 	}
+}
+
+func testLeaseHosts(r *rig) {
+	t, s := r.t, r.s
+	lease := func(count int, want schemas.HostID) {
+		t.Helper()
+		if got, err := s.LeaseHosts(t.Context(), count); err != nil || got != want {
+			t.Errorf("LeaseHosts(%d) = %d, %v, want %d", count, got, err, want)
+		}
+	}
+	lease(4, 1)
+	lease(1, 5)
+	r.cluster() // host 7 came with a number of its own
+	lease(2, 8)
+	var mu sync.Mutex
+	taken := map[schemas.HostID]bool{} // guarded by mu
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			first, err := s.LeaseHosts(t.Context(), 3)
+			if err != nil {
+				t.Errorf("LeaseHosts(3) = %v", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for id := first; id < first+3; id++ {
+				if taken[id] || id < 10 {
+					t.Errorf("host %d was leased twice", id)
+				}
+				taken[id] = true
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -49,7 +49,7 @@ func TestServers(t *testing.T) {
 	c := nodetest.Client(t, n, "tenant")
 	t.Run("a server's life", func(t *testing.T) { life(t, c) })
 	t.Run("the operator needs the data directory only", func(t *testing.T) { operator(t, n) })
-	t.Run("a second node is refused", func(t *testing.T) { second(t, s, n) })
+	t.Run("a node that cannot meet the others is refused", func(t *testing.T) { second(t, s, n) })
 	t.Run("wrong settings are named", func(t *testing.T) { wrong(t, s) })
 	t.Run("a killed node goes on", func(t *testing.T) { killed(t, n, c) })
 	t.Run("a killed broker and a killed database come back", func(t *testing.T) { back(t, s, n, c) })
@@ -99,7 +99,8 @@ func second(t *testing.T, s *servers, n *node.Node) {
 	other := *s
 	other.bus = s.broker.Vhost(t, "second")
 	nodetest.Refuses(t, other.config(t), "another secret key") // each made its own
-	nodetest.Refuses(t, other.config(t, "--secret-key-file", filepath.Join(n.Dir(), "secret.key")), "another node runs on this database")
+	nodetest.Refuses(t, other.config(t, "--secret-key-file", filepath.Join(n.Dir(), "secret.key"), "--bus", "inproc"),
+		"another node runs on this database")
 	own := nodetest.StartWith(t, other.config(t, "--store", s.database.Database(t)))
 	if err := own.Stop(); err != nil {
 		t.Error(err)

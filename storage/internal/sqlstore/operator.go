@@ -29,7 +29,11 @@ const (
 	endTokens   = `DELETE FROM token WHERE user_name = $1`
 	putSeal     = `UPDATE store SET seal = $1 WHERE seal = ''`
 	selectSeal  = `SELECT seal FROM store`
-	putFlavor   = `INSERT INTO flavor (id, name, ram, disk, cpu_weight) VALUES ($1, $2, $3, $4, $5)
+	leaseHosts  = `UPDATE id_source SET next = $1 + CASE
+			WHEN next > (SELECT coalesce(max(id), 0) FROM host) THEN next
+			ELSE (SELECT max(id) + 1 FROM host) END
+		WHERE kind = 'host' RETURNING next - $1`
+	putFlavor = `INSERT INTO flavor (id, name, ram, disk, cpu_weight) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT DO NOTHING`
 )
 
@@ -250,4 +254,13 @@ func (s *Store) SealedWith(ctx context.Context, fingerprint string) (string, err
 		return tx.GetContext(ctx, &recorded, selectSeal)
 	})
 	return recorded, err
+}
+
+// LeaseHosts takes numbers for hosts, above all that were taken before and above those of known hosts.
+func (s *Store) LeaseHosts(ctx context.Context, count int) (schemas.HostID, error) {
+	var first int64
+	err := s.writing(ctx, "lease host numbers", func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &first, leaseHosts, count)
+	})
+	return schemas.HostID(first), err
 }

@@ -15,7 +15,7 @@ CREATE TABLE id_source (
     kind TEXT NOT NULL PRIMARY KEY,
     next BIGINT NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO id_source (kind, next) VALUES ('server', 1), ('image', 1000);
+INSERT INTO id_source (kind, next) VALUES ('server', 1), ('image', 1000), ('host', 1);
 
 CREATE TABLE shard (
     id BIGINT NOT NULL PRIMARY KEY,

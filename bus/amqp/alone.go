@@ -1,0 +1,57 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/ozonecloud/ozone/bus"
+)
+
+var _ bus.Sole = (*Bus)(nil)
+
+// tokenSuffix names the token of a queue that is consumed alone: an empty queue that is locked by its connection and
+// ends with it. The broker refuses exclusive consumers of quorum queues.
+const tokenSuffix = ".alone"
+
+// ConsumeAlone is Consume unless another process has the queue so.
+func (b *Bus) ConsumeAlone(ctx context.Context, a bus.Address, prefetch int) (bus.Consumer, error) {
+	s, err := b.session(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("consume %s: %w", a, err)
+	}
+	token := string(a) + tokenSuffix
+	if err := s.control(takeToken(token)); err != nil {
+		return nil, fmt.Errorf("consume %s: %w", a, explainTaken(err))
+	}
+	giveBack := func() { // fails when the session is lost, which does the same
+		_ = s.control(func(ch *amqp091.Channel) error {
+			_, err := ch.QueueDelete(token, false, false, false)
+			return err
+		})
+	}
+	c, err := b.join(s, a, prefetch, giveBack)
+	if err != nil {
+		giveBack()
+		return nil, fmt.Errorf("consume %s: %w", a, err)
+	}
+	return c, nil
+}
+
+func takeToken(name string) func(*amqp091.Channel) error {
+	return func(ch *amqp091.Channel) error {
+		_, err := ch.QueueDeclare(name, false, false, true, false, amqp091.Table{"x-queue-type": "classic"})
+		return err
+	}
+}
+
+// explainTaken tells a token that another connection has from other refusals.
+func explainTaken(err error) error {
+	var refused *amqp091.Error
+	if errors.As(err, &refused) && refused.Code == amqp091.ResourceLocked {
+		return bus.ErrTaken
+	}
+	return err
+}

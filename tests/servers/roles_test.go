@@ -1,0 +1,229 @@
+package servers_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone/tests/client"
+	"github.com/ozonecloud/ozone/tests/node"
+	"github.com/ozonecloud/ozone/tests/nodetest"
+)
+
+// processes are a cloud of several: two edges and an engine with hosts.
+type processes struct {
+	*servers
+	key    string // the file that all share
+	engine *node.Node
+	edges  [2]*node.Node
+	tenant [2]*client.Client // of one account, each at its edge
+}
+
+// process is the configuration of one with these roles; a host alone gets no store.
+func (p *processes) process(t *testing.T, roles string, args ...string) node.Config {
+	t.Helper()
+	cfg := node.Config{Dir: t.TempDir(), Args: append([]string{"--roles", roles}, args...), Env: []string{"OZONE_BUS=" + p.bus}}
+	if roles != "host" {
+		cfg.Env = append(cfg.Env, "OZONE_STORE="+p.store)
+	}
+	if p.key != "" {
+		cfg.Args = append(cfg.Args, "--secret-key-file", p.key)
+	}
+	return cfg
+}
+
+// command runs one that knows the servers and no data directory.
+func (p *processes) command(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := node.Run(t.Context(), nodetest.Binary(t), []string{"OZONE_BUS=" + p.bus, "OZONE_STORE=" + p.store}, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestRoles(t *testing.T) {
+	p := &processes{servers: newServers(t)}
+	p.engine = nodetest.StartWith(t, p.process(t, "engine,host", "--hosts", "sim:4"))
+	p.key = filepath.Join(p.engine.Dir(), "secret.key")
+	for i := range p.edges {
+		p.edges[i] = nodetest.StartWith(t, p.process(t, "edge"))
+	}
+	p.tenant[0] = nodetest.Client(t, p.edges[0], "tenant")
+	p.tenant[1] = client.New(p.edges[1].URL(), "tenant", p.tenant[0].Key())
+	if err := p.tenant[1].Login(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("each process shows what it does", p.shows)
+	t.Run("settings that cannot be right are refused", p.refuses)
+	t.Run("what one edge has answered the other shows at once", p.fresh)
+	t.Run("a killed edge loses nothing", p.killEdge)
+	t.Run("hosts in a process of their own", p.hosts)
+	t.Run("the operator needs the servers only", p.operator)
+}
+
+func (p *processes) shows(t *testing.T) {
+	for _, c := range []struct {
+		n      *node.Node
+		path   string
+		status int
+		want   string
+	}{
+		{p.engine, "/healthz", http.StatusOK, "ok"},
+		{p.engine, "/readyz", http.StatusOK, "ready"},
+		{p.engine, "/metrics", http.StatusOK, "ozone_operations_stuck 0"},
+		{p.engine, "/v1.0", http.StatusNotFound, ""},
+		{p.engine, "/extensions", http.StatusNotFound, ""},
+		{p.edges[0], "/readyz", http.StatusOK, "ready"},
+		{p.edges[0], "/metrics", http.StatusOK, "go_goroutines"},
+	} {
+		r, err := client.New(c.n.URL(), "", "").Raw(t.Context(), http.MethodGet, c.path, nil)
+		if err != nil || r.Status != c.status || !strings.Contains(string(r.Body), c.want) {
+			t.Errorf("GET %s%s: %+v, %v, want %d with %q", c.n.URL(), c.path, r, err, c.status, c.want)
+		}
+		if c.n != p.engine && strings.Contains(string(r.Body), "ozone_operations_stuck") {
+			t.Error("an edge has the metrics of an engine")
+		}
+	}
+	if !strings.Contains(p.engine.Log(), "roles engine,host, ") || !strings.Contains(p.edges[0].Log(), "roles edge, ") {
+		t.Errorf("the ready lines do not name the roles: %s, %s", p.engine.Log(), p.edges[0].Log())
+	}
+}
+
+func (p *processes) refuses(t *testing.T) {
+	other := *p
+	other.key = ""
+	nodetest.Refuses(t, other.process(t, "edge"), "another secret key", "--secret-key-file")
+	nodetest.Refuses(t, other.process(t, "host", "--hosts", "sim:7-8"), "--secret-key-file")
+	nodetest.Refuses(t, p.process(t, "host", "--hosts", "sim:2"), "--hosts sim:2", "no store")
+	nodetest.Refuses(t, p.process(t, "host", "--hosts", "sim:4-5"), "another process is host 4")
+}
+
+// fresh creates through the edges in turn and looks through the other one.
+func (p *processes) fresh(t *testing.T) {
+	const times = 300
+	stale := 0
+	for i := range times {
+		here, there := p.tenant[i%2], p.tenant[1-i%2]
+		s, r, err := here.CreateServer(t.Context(), fmt.Sprint("fresh", i), 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := there.Server(t.Context(), s.ID); err != nil {
+			t.Errorf("server %d is not on the other edge: %v", s.ID, err)
+			stale++
+		}
+		list, err := there.Do(t.Context(), http.MethodGet, fmt.Sprintf("/servers?offset=%d", i), nil)
+		if err != nil || !strings.Contains(string(list.Body), fmt.Sprintf(`"id":%d,`, s.ID)) {
+			t.Errorf("server %d is not in the other edge's list: %+v, %v", s.ID, list, err)
+			stale++
+		}
+		await(t, here, r, nil)
+		if got, _, err := there.Server(t.Context(), s.ID); err != nil || got.Status != "ACTIVE" {
+			t.Errorf("server %d on the other edge is %q, %v, want ACTIVE", s.ID, got.Status, err)
+			stale++
+		}
+	}
+	t.Logf("%d of %d looks were stale", stale, 3*times)
+}
+
+func (p *processes) killEdge(t *testing.T) {
+	load := nodetest.NewCreators(t, p.tenant[0], 4)
+	for range 3 {
+		load.More(t, 10)
+		if err := p.edges[0].Kill9(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.edges[0].Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load.More(t, 10)
+	load.Succeeded(t)
+}
+
+// hosts starts a process with numbers of its own choice and one whose numbers the store gives out. The machines of the first
+// are in one place with the engine's: images and copies go from the ones to the others.
+func (p *processes) hosts(t *testing.T) {
+	c := p.tenant[0]
+	old, err := c.ActiveServer(t.Context(), "old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := p.process(t, "host", "--hosts", "sim:101-102")
+	if err := os.Symlink(filepath.Join(p.engine.Dir(), "hosts"), filepath.Join(cfg.Dir, "hosts")); err != nil {
+		t.Fatal(err)
+	}
+	named := nodetest.StartWith(t, cfg)
+	p.awaitHost(t, "sim-102")
+	image, r, err := c.CreateImage(t.Context(), old.ID, "golden")
+	await(t, c, r, err)
+	_, r, err = c.CreateServer(t.Context(), "from-golden", image.ID, 1)
+	await(t, c, r, err)
+	r, err = c.Action(t.Context(), old.ID, `{"resize":{"flavorId":2}}`)
+	await(t, c, r, err)
+	leased := nodetest.StartWith(t, p.process(t, "edge,host", "--hosts", "sim:2"))
+	p.awaitHost(t, "sim-104")
+	var made []client.Server
+	for i := range 8 { // they go to the new hosts, which have nothing of the account
+		s, err := c.ActiveServer(t.Context(), fmt.Sprint("elsewhere", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, s)
+	}
+	if err := named.Kill9(); err != nil {
+		t.Fatal(err)
+	}
+	var replies []*client.Reply
+	for _, s := range made {
+		r, err := c.Action(t.Context(), s.ID, `{"reboot":{"type":"HARD"}}`)
+		if err != nil || r.Status != http.StatusAccepted {
+			t.Fatalf("reboot of server %d: %+v, %v", s.ID, r, err)
+		}
+		replies = append(replies, r)
+	}
+	if _, err := named.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range replies {
+		await(t, c, r, nil)
+	}
+	nodetest.Refuses(t, p.process(t, "host", "--hosts", "sim:102-103"), "another process is host 102")
+	out := p.command(t, "audit", "--data", p.engine.Dir(), "--data", named.Dir(), "--data", leased.Dir())
+	if !strings.Contains(out, "operations unfinished: 0") {
+		t.Errorf("audit: %s", out)
+	}
+	for _, s := range made {
+		r, err := c.Do(t.Context(), http.MethodDelete, fmt.Sprintf("/servers/%d", s.ID), nil, "Prefer", "wait=30")
+		await(t, c, r, err)
+	}
+}
+
+func (p *processes) awaitHost(t *testing.T, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !strings.Contains(p.command(t, "host", "list"), name) {
+		if ctx.Err() != nil {
+			t.Fatalf("no host %s after a minute", name)
+		}
+	}
+}
+
+func (p *processes) operator(t *testing.T) {
+	if out := p.command(t, "account", "create", "--user", "second"); !strings.Contains(out, "key") {
+		t.Errorf("account create: %s", out)
+	}
+	if out := p.command(t, "account", "list"); !strings.Contains(out, "tenant") || !strings.Contains(out, "second") {
+		t.Errorf("account list: %s", out)
+	}
+	if out := p.command(t, "host", "fence", "102"); !strings.Contains(out, "host 102 is fenced") {
+		t.Errorf("host fence: %s", out)
+	}
+}
