@@ -3,7 +3,9 @@ package ozone_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -305,5 +307,23 @@ func login(t *testing.T, n *running, c ozone.Credentials, want int) {
 	}
 	if url := header.Get("X-Server-Management-Url"); status == http.StatusNoContent && !strings.HasPrefix(url, n.url+"/v1.0/") {
 		t.Errorf("management URL = %q, want it below %s", url, n.url)
+	}
+}
+
+func TestAMistypedStoreMakesNoCloud(t *testing.T) {
+	t.Parallel()
+	cfg := ozone.Config{Data: filepath.Join(t.TempDir(), "data"), Store: "mysql://u:secret@h/x"}
+	tries := map[string]func() error{
+		"OpenOperator": func() error { _, err := ozone.OpenOperator(t.Context(), cfg); return err },
+		"MakeOperator": func() error { _, err := ozone.MakeOperator(t.Context(), cfg); return err },
+		"Audit":        func() error { _, err := ozone.Audit(t.Context(), cfg); return err },
+	}
+	for name, try := range tries {
+		if err := try(); err == nil || !strings.Contains(err.Error(), "--store mysql://u:...@h/x") {
+			t.Errorf("%s() = %v, want an error that names the setting without its password", name, err)
+		}
+	}
+	if _, err := os.Stat(cfg.Data); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the data directory: %v, want none", err)
 	}
 }
