@@ -173,16 +173,41 @@ func (p *Postgres) Database(tb testing.TB) string {
 // NewDatabase makes a new, empty database on the server at serverURL and returns its URL.
 func NewDatabase(tb testing.TB, serverURL string) string {
 	tb.Helper()
-	u, err := url.Parse(serverURL)
+	where, err := makeDatabase(tb.Context(), serverURL, "")
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return where
+}
+
+// CopyDatabase makes a database with all that is in another one, to which nobody may be connected, and returns its URL.
+func (p *Postgres) CopyDatabase(ctx context.Context, from string) (string, error) {
+	u, err := url.Parse(from)
+	if err != nil {
+		return "", err
+	}
+	return makeDatabase(ctx, p.URL(), " TEMPLATE "+strings.TrimPrefix(u.Path, "/"))
+}
+
+// EmptyDatabase makes a database without tables and returns its URL.
+func (p *Postgres) EmptyDatabase(ctx context.Context) (string, error) {
+	return makeDatabase(ctx, p.URL(), "")
+}
+
+// PIDs are the server's processes.
+func (p *Postgres) PIDs() []int { return append([]int{p.server.pid()}, childrenOf(p.server.pid())...) }
+
+func makeDatabase(ctx context.Context, serverURL, like string) (string, error) {
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		return "", err
+	}
 	name := "test_" + strings.ToLower(rand.Text())
-	if err := run(tb.Context(), serverURL, "CREATE DATABASE "+name); err != nil {
-		tb.Fatalf("create database: %v", err)
+	if err := run(ctx, serverURL, "CREATE DATABASE "+name+like); err != nil {
+		return "", fmt.Errorf("create database: %w", err)
 	}
 	u.Path = "/" + name
-	return u.String()
+	return u.String(), nil
 }
 
 // run runs one statement in the database at url.
