@@ -105,3 +105,39 @@ func TestAnAbsentServerIsToldFromEverythingElse(t *testing.T) {
 		t.Errorf("RotateKey(of nobody) = %v, which is not the server's absence", err)
 	}
 }
+
+func TestAServerThatHangsIsAwayAfterAWhile(t *testing.T) {
+	t.Parallel()
+	p := rig.StartPostgres(t)
+	s := open(t, p.Database(t))
+	defer func() { _ = s.Close() }()
+	batch := storage.Batch{Committer: "a", Number: 1, Units: []storage.Unit{unit(claim(t, s, schemas.ShardOf(account)), 1, 1)}}
+	all := calls(s, func(ctx context.Context) error { return s.Commit(ctx, batch) })
+	if _, err := s.Now(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.Pause()
+	began := time.Now()
+	failed := make(map[string]chan error)
+	for _, name := range []string{"Now", "Object", "Commit", "SaveToken"} { // at the same time
+		failed[name] = make(chan error, 1)
+		go func() { failed[name] <- all[name](t.Context()) }()
+	}
+	for name, done := range failed {
+		if err := <-done; !errors.Is(err, storage.ErrAway) {
+			t.Errorf("%s() of a server that hangs = %v, want %v", name, err, storage.ErrAway)
+		}
+	}
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("it took %v to find that the server hangs", took)
+	}
+	p.Resume()
+	until(t, "it commits again", func() (bool, error) {
+		err := s.Commit(t.Context(), batch)
+		if errors.Is(err, storage.ErrAway) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	wantVersion(t, s, 1, 1)
+}
