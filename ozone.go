@@ -43,6 +43,7 @@ type Node struct {
 	sealer   *schemas.Sealer
 	store    storage.Store
 	bus      bus.Bus
+	parts    *parts
 	engine   *actors.Engine
 	edge     *edge.Server
 	listener net.Listener
@@ -106,7 +107,7 @@ func (n *Node) end(ctx context.Context, patience time.Duration) error {
 // start opens the parts, each on top of the ones before.
 func (n *Node) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		n.openData, n.openStore, n.join, n.prepare, n.openBus, n.startEngine, n.startHosts, n.startEdge, n.startAdmin,
+		n.openData, n.openStore, n.join, n.prepare, n.openBus, n.startLook, n.startEngine, n.startHosts, n.startEdge, n.startAdmin,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -230,7 +231,7 @@ func (n *Node) startEdge(ctx context.Context) error {
 	n.listener = ln
 	n.edge, err = edge.New(edge.Config{
 		ID: n.id, Bus: n.bus, Reader: n.store, Tokens: n.store, Sealer: n.sealer, Now: n.now, Log: n.cfg.Log,
-		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), Ready: n.engine.Ready, Metrics: n.metrics(),
+		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), Ready: n.ready, Metrics: n.metrics(),
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())
