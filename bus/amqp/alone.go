@@ -23,18 +23,20 @@ func (b *Bus) ConsumeAlone(ctx context.Context, a bus.Address, prefetch int) (bu
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
 	token := string(a) + tokenSuffix
-	if err := s.control(takeToken(token)); err != nil {
+	if err := s.control(ctx, takeToken(token)); err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, explainTaken(err))
 	}
 	giveBack := func() { // fails when the session is lost, which does the same
-		_ = s.control(func(ch *amqp091.Channel) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+		defer cancel()
+		_ = s.control(ctx, func(ch *amqp091.Channel) error {
 			_, err := ch.QueueDelete(token, false, false, false)
 			return err
 		})
 	}
-	c, err := b.join(s, a, prefetch, giveBack)
+	c, err := ask(ctx, s, func() (*consumer, error) { return b.join(s, a, prefetch, giveBack) }, (*consumer).Close)
 	if err != nil {
-		giveBack()
+		go giveBack() // ends with the broker's answer, or without it soon
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
 	return c, nil

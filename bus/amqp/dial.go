@@ -17,7 +17,7 @@ const (
 	heartbeat = 4 * time.Second
 	// dialTime bounds a connection's handshake. A loaded broker takes seconds.
 	dialTime = 10 * time.Second
-	// writeTime bounds one write. A broker that hangs takes no more bytes and would hold the writer, and all who
+	// writeTime bounds one write, whatever the context. A broker that hangs takes no more bytes and would hold the writer, and all who
 	// wait for its locks, for ever: the library lets no heartbeat through then.
 	writeTime = 3 * heartbeat
 )
@@ -42,6 +42,8 @@ func newDialer(cfg Config) (*dialer, error) {
 // dial connects. The second result is the bare connection, for who wants to cut it.
 func (d *dialer) dial(ctx context.Context, role string) (*amqp091.Connection, net.Conn, error) {
 	var bare net.Conn
+	forget := func() bool { return true }
+	defer func() { forget() }()
 	connect := func(network, address string) (net.Conn, error) {
 		dialer := net.Dialer{Timeout: dialTime}
 		c, err := dialer.DialContext(ctx, network, address)
@@ -49,7 +51,8 @@ func (d *dialer) dial(ctx context.Context, role string) (*amqp091.Connection, ne
 			return nil, err
 		}
 		bare = impatient{Conn: c, now: d.cfg.Now}
-		return bare, c.SetDeadline(d.cfg.Now().Add(dialTime)) // the library lifts it after the handshake
+		forget = context.AfterFunc(ctx, func() { _ = c.Close() }) // ends the handshake
+		return bare, c.SetDeadline(d.cfg.Now().Add(dialTime))     // the library lifts it after the handshake
 	}
 	properties := amqp091.NewConnectionProperties()
 	properties.SetClientConnectionName(d.cfg.Name + " " + role)

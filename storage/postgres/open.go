@@ -93,6 +93,7 @@ func open(ctx context.Context, cfg Config, target *target) (_ *Store, err error)
 	if err != nil {
 		return nil, err
 	}
+	target.open.Store(!cfg.ReadOnly)
 	return &Store{Store: inner, target: target, clock: clock}, nil
 }
 

@@ -264,10 +264,8 @@ func (p *Postgres) Kill9() {
 	if p.server == nil {
 		return
 	}
-	// Each backend is a session of its own, so no signal to a group reaches all. A stopped server starts no more of them.
-	_ = p.server.cmd.Process.Signal(syscall.SIGSTOP) // it may have ended already
-	backends := childrenOf(p.server.pid())
-	_ = p.server.cmd.Process.Kill() // the same
+	backends := p.signal(syscall.SIGSTOP) // a stopped server starts no more of them
+	_ = p.server.cmd.Process.Kill()       // it may have ended already
 	for _, pid := range backends {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // the same
 	}
@@ -275,6 +273,22 @@ func (p *Postgres) Kill9() {
 	p.server = nil
 	waitDead(backends) // until then they hold the memory that the next server wants
 }
+
+// signal reaches the server and its backends, which it returns. Each is a session of its own: no signal to a group reaches all.
+func (p *Postgres) signal(sig syscall.Signal) (backends []int) {
+	_ = p.server.cmd.Process.Signal(sig) // it may have ended already
+	backends = childrenOf(p.server.pid())
+	for _, pid := range backends {
+		_ = syscall.Kill(pid, sig) // the same
+	}
+	return backends
+}
+
+// Pause stops the server in its tracks, as a machine that hangs does. Resume lets it go on.
+func (p *Postgres) Pause() { p.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (p *Postgres) Resume() { p.signal(syscall.SIGCONT) }
 
 // Close stops the server and removes everything. It may be called twice.
 func (p *Postgres) Close() {
