@@ -168,6 +168,9 @@ func (p *processes) hosts(t *testing.T) {
 	}
 	named := nodetest.StartWith(t, p.beside(t, p.process(t, "host", "--hosts", "sim:101-102")))
 	p.awaitHost(t, "sim-102")
+	if out, err := node.Run(t.Context(), nodetest.Binary(t), nil, "host", "list", "--data", named.Dir()); err == nil || !strings.Contains(err.Error(), "--store") {
+		t.Errorf("host list through a host's socket: %v, %s, want an error that says what to give", err, out)
+	}
 	image, r, err := c.CreateImage(t.Context(), old.ID, "golden")
 	await(t, c, r, err)
 	_, r, err = c.CreateServer(t.Context(), "from-golden", image.ID, 1)
