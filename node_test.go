@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -131,6 +132,33 @@ func TestANodeServesAndDrains(t *testing.T) {
 	}
 	if got := strings.Count(n.out.String(), "\n"); got != 1 {
 		t.Errorf("%d lines were printed, want 1: %q", got, n.out.String())
+	}
+}
+
+func TestProbesAreOnTheSocketToo(t *testing.T) {
+	t.Parallel()
+	cfg := config(t)
+	start(t, cfg)
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(cfg.Data, "admin.sock"))
+		},
+	}}
+	defer client.CloseIdleConnections()
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "ozone_operations_stuck 0\n"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://node"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatalf("GET %s = %v, want an answer", path, err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close() // it was read
+		if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("GET %s = %d %q, %v, want 200 with %q", path, response.StatusCode, body, err, want)
+		}
 	}
 }
 
