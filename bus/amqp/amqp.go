@@ -158,19 +158,12 @@ func (b *Bus) Consume(ctx context.Context, a bus.Address, prefetch int) (bus.Con
 	return c, nil
 }
 
-// join makes a consumer; ended is called when it has ended.
+// join makes a consumer; ended is called when the broker knows of its end, or at once when there is none.
 func (b *Bus) join(s *session, a bus.Address, prefetch int, ended func()) (*consumer, error) {
-	if prefetch < 1 || prefetch > maxPrefetch {
-		return nil, fmt.Errorf("prefetch %d, want 1 to %d", prefetch, maxPrefetch)
-	}
-	queue, left, err := b.enter(s, a)
+	c, left, err := b.consumer(s, a, prefetch)
 	if err != nil {
+		ended()
 		return nil, err
-	}
-	c, err := newConsumer(s, queue, prefetch)
-	if err != nil {
-		left()
-		return nil, explainConsume(err)
 	}
 	b.mu.Lock()
 	b.consumers[c] = struct{}{}
@@ -194,6 +187,22 @@ func (b *Bus) join(s *session, a bus.Address, prefetch int, ended func()) (*cons
 		return nil, bus.ErrClosed
 	}
 	return c, nil
+}
+
+// consumer subscribes; left is to be called when nothing is delivered any more.
+func (b *Bus) consumer(s *session, a bus.Address, prefetch int) (c *consumer, left func(), err error) {
+	if prefetch < 1 || prefetch > maxPrefetch {
+		return nil, nil, fmt.Errorf("prefetch %d, want 1 to %d", prefetch, maxPrefetch)
+	}
+	queue, left, err := b.enter(s, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c, err = newConsumer(s, queue, prefetch); err != nil {
+		left()
+		return nil, nil, explainConsume(err)
+	}
+	return c, left, nil
 }
 
 // session is the consuming connection's.
