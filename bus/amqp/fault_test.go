@@ -219,6 +219,9 @@ func brokerKilledUnderLoad(t *testing.T, broker *rig.RabbitMQ) {
 	t.Helper()
 	b := open(t, amqp.Config{URL: broker.Vhost(t, "kill"), Log: logged(t)})
 	streams, judge := traffic(t, b, 4)
+	if err := broker.Settle(t.Context()); err != nil { // the queues are new
+		t.Fatal(err)
+	}
 	for range 3 {
 		for _, s := range streams {
 			s.more(t, 500)

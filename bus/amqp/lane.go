@@ -154,8 +154,8 @@ func (l *lane) settle(o outgoing) {
 	<-l.slots
 }
 
-// await returns when o is confirmed, by the broker or by the channel's end. A queue that has lost its leader for good
-// takes messages and never answers; a new connection finds it again, or is told that it is not there.
+// await returns when o is confirmed, by the broker or by the channel's end. A queue that has lost its leader takes
+// messages and never answers: without an end to the wait its lane's others would never be told, either.
 func (l *lane) await(o outgoing) {
 	select {
 	case <-o.confirm.Done():
