@@ -50,7 +50,7 @@ func (d *dialer) dial(ctx context.Context, role string) (*amqp091.Connection, ne
 		if err != nil {
 			return nil, err
 		}
-		bare = impatient{c}
+		bare = newGathering(c)
 		forget = context.AfterFunc(ctx, func() { _ = c.Close() }) // ends the handshake
 		return bare, c.SetDeadline(machineTime().Add(dialTime))   // the library lifts it after the handshake
 	}
@@ -84,16 +84,6 @@ func (d *dialer) explain(err error) error {
 	default:
 		return fmt.Errorf("bus URL: %s: %w", host, err)
 	}
-}
-
-// impatient fails a write that takes too long.
-type impatient struct{ net.Conn }
-
-func (c impatient) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(machineTime().Add(writeTime)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
 }
 
 // machineTime is the clock that sockets know. The cloud's may be another one.
