@@ -3,13 +3,11 @@ package kills
 import (
 	"net/http"
 	"sync"
-
-	"github.com/ozonecloud/ozone/tests/client"
 )
 
 // command is one order of a client with every answer to it.
 type command struct {
-	client *client.Client
+	tenant *tenant
 	action string // as its operation names it
 	method string
 	path   string
