@@ -40,8 +40,9 @@ kills: build ## N kills -9 under load
 	go test ./tests/kills -count=1 -v -timeout 0 -args -n $(or $(N),15)
 
 .PHONY: bench
-bench: build ## The speed table, each row beside its floor
+bench: build ## The speed table, each row beside its floor: embedded, then on a private RabbitMQ and PostgreSQL
 	$(BIN)/ozone bench --floors
+	go run ./tests/bench/servers -floors
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Lint, formatting and the import rules

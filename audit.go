@@ -22,6 +22,9 @@ const LawInventory = "host.inventory"
 // is unfinished it compares the hosts' inventories as well: of a store that processes share, those in the data directories.
 func Audit(ctx context.Context, cfg Config, others ...string) (storage.Report, error) {
 	cfg = cfg.withDefaults()
+	if err := cfg.validateStore(); err != nil {
+		return storage.Report{}, err
+	}
 	path := filepath.Join(cfg.Data, storeFile)
 	if cfg.Store == storeSQLite && !exists(path) {
 		return storage.Report{}, fmt.Errorf("no store %s: name the data directory with --data", path)

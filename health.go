@@ -8,14 +8,6 @@ import (
 	"time"
 )
 
-// ready is nil when every role of this process does its work, else why not.
-func (n *Node) ready() error {
-	if n.engine != nil {
-		return n.engine.Ready()
-	}
-	return nil // an edge that listens and hosts that receive are ready
-}
-
 // startHealth listens in the place of an edge: for probes, with nothing of the API.
 func (n *Node) startHealth(ctx context.Context) error {
 	ln, err := n.listen(ctx)

@@ -3,7 +3,10 @@ package ozone_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -129,6 +132,33 @@ func TestANodeServesAndDrains(t *testing.T) {
 	}
 	if got := strings.Count(n.out.String(), "\n"); got != 1 {
 		t.Errorf("%d lines were printed, want 1: %q", got, n.out.String())
+	}
+}
+
+func TestProbesAreOnTheSocketToo(t *testing.T) {
+	t.Parallel()
+	cfg := config(t)
+	start(t, cfg)
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(cfg.Data, "admin.sock"))
+		},
+	}}
+	defer client.CloseIdleConnections()
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "ozone_operations_stuck 0\n"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://node"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatalf("GET %s = %v, want an answer", path, err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close() // it was read
+		if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("GET %s = %d %q, %v, want 200 with %q", path, response.StatusCode, body, err, want)
+		}
 	}
 }
 
@@ -305,5 +335,23 @@ func login(t *testing.T, n *running, c ozone.Credentials, want int) {
 	}
 	if url := header.Get("X-Server-Management-Url"); status == http.StatusNoContent && !strings.HasPrefix(url, n.url+"/v1.0/") {
 		t.Errorf("management URL = %q, want it below %s", url, n.url)
+	}
+}
+
+func TestAMistypedStoreMakesNoCloud(t *testing.T) {
+	t.Parallel()
+	cfg := ozone.Config{Data: filepath.Join(t.TempDir(), "data"), Store: "mysql://u:secret@h/x"}
+	tries := map[string]func() error{
+		"OpenOperator": func() error { _, err := ozone.OpenOperator(t.Context(), cfg); return err },
+		"MakeOperator": func() error { _, err := ozone.MakeOperator(t.Context(), cfg); return err },
+		"Audit":        func() error { _, err := ozone.Audit(t.Context(), cfg); return err },
+	}
+	for name, try := range tries {
+		if err := try(); err == nil || !strings.Contains(err.Error(), "--store mysql://u:...@h/x") {
+			t.Errorf("%s() = %v, want an error that names the setting without its password", name, err)
+		}
+	}
+	if _, err := os.Stat(cfg.Data); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the data directory: %v, want none", err)
 	}
 }

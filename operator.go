@@ -55,6 +55,9 @@ const socketPatience = 5 * time.Second
 // a second cloud.
 func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
 	cfg = cfg.withDefaults()
+	if err := cfg.validateStore(); err != nil {
+		return nil, err
+	}
 	if !onPostgres(cfg.Store) && !exists(filepath.Join(cfg.Data, storeFile)) {
 		if client, err := dialAdmin(ctx, cfg.Data); err == nil { // its store is elsewhere
 			return client, nil
@@ -67,6 +70,9 @@ func OpenOperator(ctx context.Context, cfg Config) (Operator, error) {
 // MakeOperator is OpenOperator that makes the data directory and its store when they are not there.
 func MakeOperator(ctx context.Context, cfg Config) (Operator, error) {
 	cfg = cfg.withDefaults()
+	if err := cfg.validateStore(); err != nil {
+		return nil, err
+	}
 	if onPostgres(cfg.Store) {
 		return openRemote(ctx, cfg)
 	}

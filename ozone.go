@@ -46,6 +46,7 @@ type Node struct {
 	sealer   *schemas.Sealer
 	store    storage.Store // nil with the role host alone
 	bus      bus.Bus
+	parts    *parts
 	engine   *actors.Engine // nil without its role
 	edge     *edge.Server   // nil without its role
 	listener net.Listener
@@ -122,6 +123,7 @@ func (n *Node) start(ctx context.Context) error {
 		{n.roles.engine, n.seed},
 		{n.roles.store(), n.prepareDemo},
 		{true, n.openBus},
+		{true, n.startLook},
 		{n.roles.engine, n.startEngine},
 		{n.roles.host, n.startHosts},
 		{n.roles.edge, n.startEdge},

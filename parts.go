@@ -27,14 +27,22 @@ func (c Config) validateParts() []error {
 	if c.Bus != busInproc && !onRabbitMQ(c.Bus) {
 		errs = append(errs, fmt.Errorf("--bus %s: want inproc, or amqp://USER:PASSWORD@HOST/VHOST", safeURL(c.Bus)))
 	}
-	if c.Store != storeSQLite && !onPostgres(c.Store) {
-		errs = append(errs, fmt.Errorf("--store %s: want sqlite, or postgres://USER:PASSWORD@HOST/DATABASE", safeURL(c.Store)))
+	if err := c.validateStore(); err != nil {
+		errs = append(errs, err)
 	}
 	if r, err := c.roles(); err == nil && r.all() && onRabbitMQ(c.Bus) && c.Store == storeSQLite {
 		errs = append(errs, fmt.Errorf("--bus %s with --store sqlite: a broker is for many processes and SQLite for one: "+
 			"give --store postgres://USER:PASSWORD@HOST/DATABASE", safeURL(c.Bus)))
 	}
 	return errs
+}
+
+// validateStore says what is wrong with the store's name.
+func (c Config) validateStore() error {
+	if c.Store == storeSQLite || onPostgres(c.Store) {
+		return nil
+	}
+	return fmt.Errorf("--store %s: want sqlite, or postgres://USER:PASSWORD@HOST/DATABASE", safeURL(c.Store))
 }
 
 // safeURL is a setting without the password that may be in it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -290,6 +291,58 @@ func TestWorkWithoutACommitEndsTheProcess(t *testing.T) {
 		t.Error("Fatal() = nil")
 	}
 	r.store.set(func(f *faultyStore) { f.onCommit = nil })
+}
+
+func TestADatabaseThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	server := r.active()
+	var tries atomic.Int64
+	r.store.set(func(f *faultyStore) {
+		f.onCommit = func(storage.Batch, func() error) error {
+			tries.Add(1)
+			return fmt.Errorf("commit: %w", storage.ErrAway)
+		}
+	})
+	op := r.command(schemas.ServerReboot, server, schemas.Params{}, "")
+	for n := range int64(10) { // some seconds, in which the alarm looks several times; for the engine half a minute
+		r.eventually("the commit is tried again", func() bool { return tries.Load() > n })
+		r.skew.Add(int64(3 * time.Second))
+	}
+	r.store.set(func(f *faultyStore) { f.onCommit = nil })
+	r.accepted(op)
+	select {
+	case err := <-r.engine.Fatal():
+		t.Errorf("Fatal() = %v", err)
+	default:
+	}
+	r.audit()
+}
+
+func TestACommitThatHangsEndsTheProcess(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	away, left := make(chan struct{}), make(chan struct{})
+	n := 0
+	r.store.set(func(f *faultyStore) {
+		f.onCommit = func(_ storage.Batch, next func() error) error { // only the committer calls it
+			if n++; n == 1 {
+				return storage.ErrAway
+			}
+			if n == 2 {
+				close(away)
+			}
+			<-left
+			return next()
+		}
+	})
+	r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	<-away
+	r.skew.Add(int64(11 * time.Second))
+	if err := r.fatal(); err == nil {
+		t.Error("Fatal() = nil")
+	}
+	close(left)
 }
 
 func TestAQuietCommitterIsNoAlarm(t *testing.T) {

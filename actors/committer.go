@@ -29,7 +29,7 @@ type committer struct {
 	mu       sync.Mutex
 	queue    []*unit               // guarded by mu; bounded by the prefetch of 64 shards
 	dropped  map[schemas.Shard]int // guarded by mu; units of this or an older generation are not written
-	since    time.Time             // guarded by mu; when the oldest work began to wait, zero when there is none
+	since    time.Time             // guarded by mu; when the oldest work began to wait for this process, zero when there is none
 	idle     *sync.Cond            // of mu; there is no work
 	busy     bool                  // guarded by mu
 	wake     chan struct{}         // holds one word
@@ -176,6 +176,9 @@ func (c *committer) commit(ctx context.Context, batch []*unit) bool {
 			c.engine.fail(fmt.Errorf("commit: %w", err))
 			return false
 		default:
+			if errors.Is(err, storage.ErrAway) {
+				c.excuse()
+			}
 			c.engine.cfg.Log.Warn("commit failed; the same batch is repeated", "error", err)
 			if !sleep(ctx, pause) {
 				return false
@@ -276,7 +279,15 @@ func (c *committer) keep(units []*unit, culprit *unit, lost map[schemas.Shard]*r
 	return kept
 }
 
-// watch ends the process when there has been work and no commit for too long: its supervisor starts it anew.
+// excuse begins the wait for a commit anew: until now the database was away, and no other process could commit, either.
+func (c *committer) excuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.since = c.engine.cfg.Now()
+}
+
+// watch ends the process when there has been work and no commit for too long, and the store has not said that it is
+// away: its supervisor starts it anew.
 func (c *committer) watch(now time.Time) {
 	c.mu.Lock()
 	since := c.since

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
@@ -114,7 +116,11 @@ func (t *teller) letter(ctx context.Context, p *posted) {
 		t.engine.cfg.Log.Error("message cannot be sent", "shard", int(p.to), "type", string(p.kind), "error", err)
 		return
 	}
-	if err := t.engine.cfg.Bus.Publish(ctx, bus.ShardQueue(p.to), bus.Message{ID: p.id, Type: p.kind, Body: body}, func(error) {}); err != nil {
+	id := p.id
+	if id == "" {
+		id = uuid.NewString() // nobody repeats it
+	}
+	if err := t.engine.cfg.Bus.Publish(ctx, bus.ShardQueue(p.to), bus.Message{ID: id, Type: p.kind, Body: body}, func(error) {}); err != nil {
 		t.engine.cfg.Log.Warn("message not sent; it is asked for again", "shard", int(p.to), "type", string(p.kind), "error", err)
 	}
 }

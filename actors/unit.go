@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/google/uuid"
 
 	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
@@ -43,7 +42,7 @@ type unit struct {
 
 // posted is a message to another shard.
 type posted struct {
-	id      string // the same when it is repeated
+	id      string // of a request, which may be repeated
 	to      schemas.Shard
 	kind    schemas.MessageType
 	message schemas.Message
@@ -86,7 +85,7 @@ func (u *unit) address(e *Engine) {
 		}
 	}
 	for _, l := range u.letters {
-		post(posted{uuid.NewString(), l.To, l.Type, l.Message})
+		post(posted{"", l.To, l.Type, l.Message})
 	}
 	for _, r := range u.asks {
 		post(posted{r.ID, r.To, r.Type, r.Message})

@@ -99,7 +99,7 @@ type Bus interface {
 // Sole is what a bus has beside Bus when several processes are on it.
 type Sole interface {
 	// ConsumeAlone is Consume of a shard's or host's queue that is this process's alone: it does not wait in line behind
-	// another process that consumes it so, but fails with ErrTaken. The others' turn comes when the consumer is closed, and
+	// another process that consumes it so, but fails with ErrTaken. The others' turn comes soon after the consumer is closed, and
 	// some seconds after its process has died or was cut off. A process has one such consumer of a queue at a time.
 	ConsumeAlone(ctx context.Context, a Address, prefetch int) (Consumer, error)
 }

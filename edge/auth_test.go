@@ -111,6 +111,38 @@ func TestRotatedKeyEndsItsTokensWithinSeconds(t *testing.T) {
 	}
 }
 
+func TestRotatedKeysTokenEndsAlsoWhenTheClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	r := newRig(t, func(c *edge.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	ahead.Store(int64(30 * time.Minute))
+	token := r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token")
+	r.rows.mu.Lock()
+	u := r.rows.users["demo"]
+	u.Generation++
+	r.rows.users["demo"] = u
+	r.rows.mu.Unlock()
+	ahead.Store(0)
+	if got := r.as(token, "GET", "/v1.0/1001/servers", ""); got.status != 401 {
+		t.Errorf("an old key's token gets %d, want 401", got.status)
+	}
+}
+
+func TestATokenThatTheStoreHasLostIsNotGivenAgain(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	r := newRig(t, func(c *edge.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	lost := r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token")
+	r.rows.mu.Lock()
+	clear(r.rows.tokens)
+	r.rows.mu.Unlock()
+	ahead.Store(int64(5*time.Second + time.Millisecond))
+	token := r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token")
+	if got := r.as(token, "GET", "/v1.0/1001/servers", ""); token == lost || got.status != 200 {
+		t.Errorf("the next login gives the token %q again: %t, which gets %d", token, token == lost, got.status)
+	}
+}
+
 // TestTenantWall asks every private route with every kind of token: only the account's own gets past 401,
 // and nobody else can tell anything from the answer.
 func TestTenantWall(t *testing.T) {

@@ -160,19 +160,17 @@ func refused(err error) bool {
 }
 
 // decided reads the operation's row once, after the wait: the exact answer when it was decided. When it was
-// not it never will be, since it has expired: a 503 is true.
+// not it never will be, since it has expired: a 503 is true. When the row cannot be read the 503 says so.
 func (s *sender) decided(ctx context.Context, cmd *schemas.Command) (schemas.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, lastRead)
 	defer cancel()
-	id := cmd.ID
-	if cmd.Key != nil {
-		if k, err := s.config.Reader.Key(ctx, cmd.Account, cmd.Key); err == nil && string(k.Digest) == string(cmd.Digest) {
-			id = k.Operation
-		}
+	id, err := s.standsFor(ctx, cmd)
+	if err != nil {
+		return schemas.Answer{}, s.unreadable(cmd.ID, err)
 	}
 	row, err := s.config.Reader.Operation(ctx, cmd.Account, id)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		s.config.Log.Error("operation is not readable", "operation", string(id), "error", err)
+		return schemas.Answer{}, s.unreadable(id, err)
 	}
 	if err != nil || row.Answer == nil {
 		return schemas.Answer{}, errBusy
@@ -180,6 +178,27 @@ func (s *sender) decided(ctx context.Context, cmd *schemas.Command) (schemas.Ans
 	a := *row.Answer
 	a.Operation, a.Repeated = id, a.Repeated || id != cmd.ID
 	return a, nil
+}
+
+// standsFor is the operation of the command, or of the one that it repeats.
+func (s *sender) standsFor(ctx context.Context, cmd *schemas.Command) (schemas.OperationID, error) {
+	if cmd.Key == nil {
+		return cmd.ID, nil
+	}
+	k, err := s.config.Reader.Key(ctx, cmd.Account, cmd.Key)
+	switch {
+	case err == nil && string(k.Digest) == string(cmd.Digest):
+		return k.Operation, nil
+	case err != nil && !errors.Is(err, storage.ErrNotFound):
+		return "", err
+	default:
+		return cmd.ID, nil
+	}
+}
+
+func (s *sender) unreadable(id schemas.OperationID, err error) error {
+	s.config.Log.Warn("operation is not readable", "operation", string(id), "error", err)
+	return errUnknown
 }
 
 // async is the answer to who does not want to wait: the operation itself.

@@ -47,6 +47,9 @@ var (
 	errInternal = &schemas.Error{Kind: schemas.KindInternal, Fault: schemas.FaultCloudServers, Message: "The service has met an internal error."}
 	errTooLarge = &schemas.Error{Kind: schemas.KindLimit, Fault: schemas.FaultOverLimit, Message: "The request body is too large."}
 	errBusy     = &schemas.Error{Kind: schemas.KindUnavailable, Fault: schemas.FaultServiceUnavailable, Message: "The service is not available for now. Please try again."}
+	// errAway and errUnknown are for when the database is away: nothing can be read, not even what became of a command.
+	errAway    = &schemas.Error{Kind: schemas.KindUnavailable, Fault: schemas.FaultServiceUnavailable, Message: "The service cannot reach its database for now. Please try again."}
+	errUnknown = errAway.Because("Whether the request was accepted will be in its operation, which a header of this answer names.")
 )
 
 // fault is an error as it goes on the wire.
@@ -64,6 +67,8 @@ func faultOf(err error) (f fault, known bool) {
 		known = true
 	case errors.Is(err, storage.ErrNotFound):
 		e, known = errNotFound, true
+	case errors.Is(err, storage.ErrAway):
+		e, known = errAway, true
 	case errors.Is(err, storage.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		e, known = errBusy, true
 	default:

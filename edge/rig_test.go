@@ -262,7 +262,7 @@ type rows struct {
 	keys       map[string]storage.Key
 	users      map[string]storage.User
 	tokens     map[string]storage.Token
-	fail       error // of every read of objects
+	fail       error // of every call
 }
 
 func newRows() *rows {
@@ -314,6 +314,9 @@ func (s *rows) Object(_ context.Context, kind schemas.ActorKind, a schemas.Accou
 func (s *rows) Objects(_ context.Context, kind schemas.ActorKind, a schemas.AccountID, offset, limit int) ([]storage.Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return nil, s.fail
+	}
 	var list []storage.Object
 	for ref, o := range s.objects {
 		if ref.Kind == kind && (s.owners[ref] == a || s.owners[ref] == 0) {
@@ -328,6 +331,9 @@ func (s *rows) Objects(_ context.Context, kind schemas.ActorKind, a schemas.Acco
 func (s *rows) Operation(_ context.Context, a schemas.AccountID, id schemas.OperationID) (storage.OperationRow, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return storage.OperationRow{}, s.fail
+	}
 	row, ok := s.operations[id]
 	if !ok || row.Account != a {
 		return storage.OperationRow{}, storage.ErrNotFound
@@ -338,6 +344,9 @@ func (s *rows) Operation(_ context.Context, a schemas.AccountID, id schemas.Oper
 func (s *rows) Operations(_ context.Context, a schemas.AccountID, f storage.OperationFilter) ([]storage.OperationRow, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return nil, s.fail
+	}
 	var list []storage.OperationRow
 	for _, row := range s.operations {
 		after := f.After == "" || row.ID < f.After
@@ -353,6 +362,9 @@ func (s *rows) Operations(_ context.Context, a schemas.AccountID, f storage.Oper
 func (s *rows) Key(_ context.Context, a schemas.AccountID, hash []byte) (storage.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return storage.Key{}, s.fail
+	}
 	k, ok := s.keys[string(hash)]
 	if !ok || k.Account != a {
 		return storage.Key{}, storage.ErrNotFound
@@ -361,12 +373,20 @@ func (s *rows) Key(_ context.Context, a schemas.AccountID, hash []byte) (storage
 }
 
 func (s *rows) Flavors(context.Context) ([]schemas.Flavor, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail != nil {
+		return nil, s.fail
+	}
 	return schemas.DefaultFlavors(), nil
 }
 
 func (s *rows) User(_ context.Context, name string) (storage.User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return storage.User{}, s.fail
+	}
 	u, ok := s.users[name]
 	if !ok {
 		return storage.User{}, storage.ErrNotFound
@@ -377,6 +397,9 @@ func (s *rows) User(_ context.Context, name string) (storage.User, error) {
 func (s *rows) SaveToken(_ context.Context, t storage.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return s.fail
+	}
 	s.tokens[string(t.Hash)] = t
 	return nil
 }
@@ -384,6 +407,9 @@ func (s *rows) SaveToken(_ context.Context, t storage.Token) error {
 func (s *rows) TokenByHash(_ context.Context, hash []byte) (storage.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return storage.Token{}, s.fail
+	}
 	t, ok := s.tokens[string(hash)]
 	if !ok || s.users[t.User].Generation != t.Generation {
 		return storage.Token{}, storage.ErrNotFound

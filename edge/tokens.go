@@ -8,8 +8,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
@@ -33,16 +36,21 @@ type tokenHash = [sha256.Size]byte
 type tokens struct {
 	store storage.Tokens
 	now   func() time.Time
+	// looks is by generation and user: of logins at the same time one finds or makes the token.
+	looks singleflight.Group
 
 	mu      sync.RWMutex
 	trusted map[tokenHash]trust // guarded by mu
 	issued  map[string]issue    // by user; guarded by mu. The only place where a token is kept in clear
 }
 
+// trust holds from since on, until until: a clock that was set back ends it too.
 type trust struct {
-	account schemas.AccountID
-	until   time.Time
+	account      schemas.AccountID
+	since, until time.Time
 }
+
+func (t *trust) holds(now time.Time) bool { return !now.Before(t.since) && now.Before(t.until) }
 
 type issue struct {
 	token      string
@@ -63,7 +71,7 @@ func (t *tokens) account(ctx context.Context, token []byte) (schemas.AccountID, 
 	t.mu.RLock()
 	known, ok := t.trusted[hash]
 	t.mu.RUnlock()
-	if ok && now.Before(known.until) {
+	if ok && known.holds(now) {
 		return known.account, nil
 	}
 	row, err := t.store.TokenByHash(ctx, hash[:])
@@ -79,8 +87,9 @@ func (t *tokens) account(ctx context.Context, token []byte) (schemas.AccountID, 
 	return row.Account, nil
 }
 
-func (t *tokens) trust(hash tokenHash, row storage.Token, now time.Time) {
-	until := now.Add(tokenTrust)
+// trust takes a token for good from since on, when the store had its generation or had not been asked yet.
+func (t *tokens) trust(hash tokenHash, row storage.Token, since time.Time) {
+	until := since.Add(tokenTrust)
 	if row.Expires.Before(until) {
 		until = row.Expires
 	}
@@ -89,7 +98,7 @@ func (t *tokens) trust(hash tokenHash, row storage.Token, now time.Time) {
 	if len(t.trusted) >= maxTokens {
 		clear(t.trusted)
 	}
-	t.trusted[hash] = trust{row.Account, until}
+	t.trusted[hash] = trust{row.Account, since, until}
 }
 
 // login checks a user's key and gives a token that works for a while: one given before, or a new one.
@@ -98,6 +107,7 @@ func (t *tokens) login(ctx context.Context, user, key string) (token string, acc
 	if !schemas.CleanText(user) {
 		user = ""
 	}
+	asked := t.now()
 	row, err := t.store.User(ctx, user)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return "", 0, fmt.Errorf("log in: %w", err)
@@ -107,38 +117,53 @@ func (t *tokens) login(ctx context.Context, user, key string) (token string, acc
 	if err != nil || !same || user == "" {
 		return "", 0, errLogin
 	}
-	if token, ok := t.given(row); ok {
-		return token, row.Account, nil
-	}
-	token, err = t.give(ctx, row)
+	token, err = t.tokenOf(ctx, row, asked)
 	return token, row.Account, err
 }
 
-// given is the token that this process gave the user lately, for the key it has now.
+// tokenOf is a live token of the user for the key that it had when the store was asked: a young one of this edge, or a new one.
+func (t *tokens) tokenOf(ctx context.Context, u storage.User, asked time.Time) (string, error) {
+	ctx = context.WithoutCancel(ctx) // others may wait for it
+	found, err, _ := t.looks.Do(strconv.FormatInt(u.Generation, 10)+" "+u.Name, func() (any, error) {
+		if token, ok := t.given(u); ok {
+			// A store that was restored may not have it any more.
+			if _, err := t.account(ctx, []byte(token)); !errors.Is(err, errToken) {
+				return token, err
+			}
+		}
+		return t.give(ctx, u, asked)
+	})
+	token, _ := found.(string) // nothing else is returned above
+	return token, err
+}
+
+// given is the token that this edge gave the user lately, for the key it has now.
 func (t *tokens) given(u storage.User) (string, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	i, ok := t.issued[u.Name]
-	return i.token, ok && i.generation == u.Generation && t.now().Sub(i.born) < tokenReuse
+	age := t.now().Sub(i.born)
+	return i.token, ok && i.generation == u.Generation && age >= 0 && age < tokenReuse
 }
 
-func (t *tokens) give(ctx context.Context, u storage.User) (string, error) {
+// give makes a token. It is trusted from when the store was asked for the key: that may have been rotated since.
+func (t *tokens) give(ctx context.Context, u storage.User, asked time.Time) (string, error) {
 	secret := make([]byte, 32) // 256 bits: nobody guesses it, so a plain hash of it is enough
 	if _, err := rand.Read(secret); err != nil {
 		return "", fmt.Errorf("make token: %w", err)
 	}
-	token, now := base64.RawURLEncoding.EncodeToString(secret), t.now()
+	token := base64.RawURLEncoding.EncodeToString(secret)
 	hash := sha256.Sum256([]byte(token))
-	row := storage.Token{Hash: hash[:], User: u.Name, Account: u.Account, Generation: u.Generation, Expires: now.Add(TokenLife)}
+	row := storage.Token{Hash: hash[:], User: u.Name, Account: u.Account, Generation: u.Generation, Expires: asked.Add(TokenLife)}
 	if err := t.store.SaveToken(ctx, row); err != nil {
 		return "", fmt.Errorf("save token: %w", err)
 	}
-	t.trust(hash, row, now)
+	t.trust(hash, row, asked)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.issued) >= maxTokens {
 		clear(t.issued)
 	}
-	t.issued[u.Name] = issue{token, u.Generation, now}
+	t.issued[u.Name] = issue{token, u.Generation, asked}
 	return token, nil
 }

@@ -19,6 +19,9 @@ var (
 	ErrNotFound = errors.New("storage: not found")
 	// ErrWentBack: the store is older than what this process has seen committed. Drop all shards.
 	ErrWentBack = errors.New("storage: the store went back in time")
+	// ErrAway: the database cannot be reached or takes nothing for now, and says so. Nothing is wrong with what was asked:
+	// ask again. Of a write nobody knows whether it was done; Commit can be repeated.
+	ErrAway = errors.New("storage: the database is away")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("storage: closed")
 )
@@ -117,7 +120,7 @@ type Key struct {
 type Committer interface {
 	// Commit writes all units in order in one transaction, or nothing. (Committer, Number) makes it safe to
 	// repeat after any error: a batch that had been committed is not written again.
-	// Errors: *FencedError, *BadUnitError (take the unit out and go on), ErrWentBack, ErrClosed; any other: repeat the same batch.
+	// Errors: *FencedError, *BadUnitError (take the unit out and go on), ErrWentBack, ErrClosed; any other, ErrAway too: repeat the same batch.
 	Commit(ctx context.Context, b Batch) error
 }
 

@@ -23,21 +23,30 @@ func (b *Bus) ConsumeAlone(ctx context.Context, a bus.Address, prefetch int) (bu
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
 	token := string(a) + tokenSuffix
-	if err := s.control(takeToken(token)); err != nil {
+	if err := s.control(ctx, takeToken(token)); err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, explainTaken(err))
 	}
 	giveBack := func() { // fails when the session is lost, which does the same
-		_ = s.control(func(ch *amqp091.Channel) error {
+		_ = s.control(context.WithoutCancel(ctx), func(ch *amqp091.Channel) error {
 			_, err := ch.QueueDelete(token, false, false, false)
 			return err
 		})
 	}
-	c, err := b.join(s, a, prefetch, giveBack)
+	c, err := ask(ctx, s, func() (*consumer, error) { return b.join(s, a, prefetch, giveBack) }, (*consumer).Close)
 	if err != nil {
-		giveBack()
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
-	return c, nil
+	return lone{c}, nil
+}
+
+// lone is a consumer that has a token.
+type lone struct{ *consumer }
+
+// Close returns when the token is given back, or when the broker has left that without an answer for too long: who
+// consumed again before would lose the token that he takes for his.
+func (c lone) Close() {
+	c.consumer.Close()
+	<-c.ended
 }
 
 func takeToken(name string) func(*amqp091.Channel) error {

@@ -3,9 +3,11 @@ package amqp_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/bus/amqp"
+	"github.com/ozonecloud/ozone/schemas"
 )
 
 func TestAQueueIsConsumedAloneByOneProcess(t *testing.T) {
@@ -47,7 +49,7 @@ func TestAQueueThatIsNotThereIsNotTaken(t *testing.T) {
 	t.Parallel()
 	url := shared.Vhost(t, "nothing")
 	first, second := open(t, amqp.Config{URL: url}), open(t, amqp.Config{URL: url})
-	a := bus.HostQueue(1)
+	a := bus.HostQueue(schemas.HostID(time.Now().UnixNano())) // also of no run before
 	if _, err := first.ConsumeAlone(t.Context(), a, 1); !errors.Is(err, bus.ErrUnroutable) {
 		t.Fatalf("ConsumeAlone() of nothing = %v, want %v", err, bus.ErrUnroutable)
 	}

@@ -20,8 +20,8 @@ import (
 // Source: docs/numbers.md.
 const DefaultQueueLimit = 100_000
 
-// DefaultConfirmPatience is far above what a busy broker takes. Source: docs/numbers.md.
-const DefaultConfirmPatience = 20 * time.Second
+// DefaultPatience is far above what a busy broker takes. Source: docs/numbers.md.
+const DefaultPatience = 20 * time.Second
 
 // Config says which broker and which clock. URL and Now are required.
 type Config struct {
@@ -32,9 +32,9 @@ type Config struct {
 	// QueueLimit is how many messages a shard or host queue holds; 0 is DefaultQueueLimit. All nodes must agree,
 	// and the queues that are there keep the limit they were declared with.
 	QueueLimit int
-	// ConfirmPatience is how long a message may be without its confirm on a connection that is not blocked, before that
-	// is given up for a new one; 0 is DefaultConfirmPatience.
-	ConfirmPatience time.Duration
+	// Patience is how long a request may be without its answer, and a message without its confirm on a connection that is
+	// not blocked, before the connection is given up for a new one; 0 is DefaultPatience.
+	Patience time.Duration
 	// Log hears of lost and new connections; nil is silence.
 	Log *slog.Logger
 	// Now is the clock that turns the time a message expires into its time to live.
@@ -51,8 +51,8 @@ func (c *Config) complete() error {
 	if c.QueueLimit == 0 {
 		c.QueueLimit = DefaultQueueLimit
 	}
-	if c.ConfirmPatience == 0 {
-		c.ConfirmPatience = DefaultConfirmPatience
+	if c.Patience == 0 {
+		c.Patience = DefaultPatience
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -104,6 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 }
 
 // Publish hands m to the broker. While there is no connection, or the broker has blocked it, m is refused with bus.ErrFull.
+// Beyond ctx it waits for one write at the most, see writeTime.
 func (b *Bus) Publish(ctx context.Context, to bus.Address, m bus.Message, confirmed func(error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -134,9 +135,9 @@ func (b *Bus) Declare(ctx context.Context, a bus.Address) error {
 		return fmt.Errorf("declare %s: %w", a, err)
 	}
 	if a.IsReply() {
-		err = b.declareReply(s, a)
+		err = b.declareReply(ctx, s, a)
 	} else {
-		err = s.control(declareQueue(a, b.cfg.QueueLimit))
+		err = s.control(ctx, declareQueue(a, b.cfg.QueueLimit))
 	}
 	if err != nil {
 		return fmt.Errorf("declare %s: %w", a, explainDeclare(err))
@@ -150,34 +151,31 @@ func (b *Bus) Consume(ctx context.Context, a bus.Address, prefetch int) (bus.Con
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
-	c, err := b.join(s, a, prefetch, func() {})
+	c, err := ask(ctx, s, func() (*consumer, error) { return b.join(s, a, prefetch, func() {}) }, (*consumer).Close)
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
 	return c, nil
 }
 
-// join makes a consumer; ended is called when it has ended.
+// join makes a consumer; ended is called when the broker knows of its end, or at once when there is none.
 func (b *Bus) join(s *session, a bus.Address, prefetch int, ended func()) (*consumer, error) {
-	if prefetch < 1 || prefetch > maxPrefetch {
-		return nil, fmt.Errorf("prefetch %d, want 1 to %d", prefetch, maxPrefetch)
-	}
-	queue, left, err := b.enter(s, a)
+	c, left, err := b.consumer(s, a, prefetch)
 	if err != nil {
+		ended()
 		return nil, err
-	}
-	c, err := newConsumer(s, queue, prefetch)
-	if err != nil {
-		left()
-		return nil, explainConsume(err)
 	}
 	b.mu.Lock()
 	b.consumers[c] = struct{}{}
 	closed := b.closed
 	b.mu.Unlock()
-	go func() { // ends with the consumer
+	go func() { // ends with Close or with the channel
 		c.relay()
 		left()
+		close(c.quiet)
+	}()
+	go func() { // ends after that
+		c.report()
 		ended()
 		b.mu.Lock()
 		delete(b.consumers, c)
@@ -189,6 +187,22 @@ func (b *Bus) join(s *session, a bus.Address, prefetch int, ended func()) (*cons
 		return nil, bus.ErrClosed
 	}
 	return c, nil
+}
+
+// consumer subscribes; left is to be called when nothing is delivered any more.
+func (b *Bus) consumer(s *session, a bus.Address, prefetch int) (c *consumer, left func(), err error) {
+	if prefetch < 1 || prefetch > maxPrefetch {
+		return nil, nil, fmt.Errorf("prefetch %d, want 1 to %d", prefetch, maxPrefetch)
+	}
+	queue, left, err := b.enter(s, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c, err = newConsumer(s, queue, prefetch); err != nil {
+		left()
+		return nil, nil, explainConsume(err)
+	}
+	return c, left, nil
 }
 
 // session is the consuming connection's.
@@ -249,7 +263,10 @@ func (b *Bus) closeAll(consumers []*consumer) {
 	}
 	var wg sync.WaitGroup
 	for _, c := range consumers {
-		wg.Go(c.Close)
+		wg.Go(func() {
+			c.Close()
+			<-c.ended
+		})
 	}
 	wg.Wait()
 }

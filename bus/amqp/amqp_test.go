@@ -252,3 +252,13 @@ func number(id string) int {
 	n, _ := strconv.Atoi(id) // ids of the tests are numbers
 	return n
 }
+
+func TestTheCloudsClockIsNotTheSockets(t *testing.T) {
+	t.Parallel()
+	past := func() time.Time { return time.Now().Add(-time.Hour) }
+	b := open(t, amqp.Config{URL: shared.Vhost(t, "past"), Now: past})
+	declare(t, b, bus.ShardQueue(1))
+	if err := bus.Send(t.Context(), b, bus.ShardQueue(1), bus.Message{ID: "1", Type: schemas.TypeCommand}); err != nil {
+		t.Errorf("Send() on a clock that is behind = %v, want nil", err)
+	}
+}

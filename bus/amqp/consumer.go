@@ -13,18 +13,22 @@ import (
 const maxPrefetch = math.MaxUint16
 
 // consumer is a channel with one subscription. It is bound to its session: after a loss the user consumes anew.
+// Its user never waits for the network: one goroutine brings deliveries, another tells the broker.
 type consumer struct {
+	session    *session
 	ch         *amqp091.Channel
 	incoming   <-chan amqp091.Delivery // unbuffered
 	deliveries chan bus.Delivery       // as large as the window, so that a reader finds batches
 	quit       chan struct{}           // closed by Close
 	quitOnce   sync.Once
-	ended      chan struct{} // closed when all is over
+	news       chan struct{} // holds one word: acked has moved
+	quiet      chan struct{} // closed when nothing is delivered or acknowledged any more
+	ended      chan struct{} // closed when the broker knows it, too
 
 	mu        sync.Mutex
 	delivered uint64 // guarded by mu; the last tag
 	acked     uint64 // guarded by mu; the last acknowledged tag
-	over      bool   // guarded by mu; no acknowledgement goes out any more
+	over      bool   // guarded by mu; no acknowledgement is taken any more
 }
 
 func newConsumer(s *session, queue string, prefetch int) (*consumer, error) {
@@ -38,8 +42,8 @@ func newConsumer(s *session, queue string, prefetch int) (*consumer, error) {
 		return nil, err
 	}
 	return &consumer{
-		ch: ch, incoming: incoming, deliveries: make(chan bus.Delivery, prefetch),
-		quit: make(chan struct{}), ended: make(chan struct{}),
+		session: s, ch: ch, incoming: incoming, deliveries: make(chan bus.Delivery, prefetch),
+		quit: make(chan struct{}), news: make(chan struct{}, 1), quiet: make(chan struct{}), ended: make(chan struct{}),
 	}, nil
 }
 
@@ -63,14 +67,18 @@ func (c *consumer) Ack(tag uint64) {
 		return
 	}
 	c.acked = tag
-	_ = c.ch.Ack(tag, true) // a lost connection ends the deliveries, and they come again
+	select {
+	case c.news <- struct{}{}:
+	default: // the word is there already; it is for the highest tag
+	}
 }
 
 // Close closes the channel, which gives back what is not acknowledged. It never cancels the subscription first:
-// the broker would make another consumer active while this one still holds messages.
+// the broker would make another consumer active while this one still holds messages. When it returns nothing is
+// delivered any more; the broker hears of it as soon as it can.
 func (c *consumer) Close() {
 	c.quitOnce.Do(func() { close(c.quit) })
-	<-c.ended
+	<-c.quiet
 }
 
 // relay moves deliveries into the buffer until the consumer is closed or has lost its channel.
@@ -82,7 +90,32 @@ func (c *consumer) relay() {
 	c.mu.Unlock()
 	c.takeBack()
 	close(c.deliveries)
-	_ = c.ch.Close() // fails when the connection is lost, which does the same
+}
+
+// report tells the broker what is acknowledged, and closes the channel behind the last of it.
+func (c *consumer) report() {
+	told := uint64(0)
+	for {
+		select {
+		case <-c.news:
+			told = c.tell(told)
+		case <-c.quiet:
+			c.tell(told)
+			_ = c.session.patiently(c.ch.Close) // fails when the connection is lost, which does the same
+			return
+		}
+	}
+}
+
+// tell acknowledges what is not told yet, all of it at once.
+func (c *consumer) tell(told uint64) uint64 {
+	c.mu.Lock()
+	acked := c.acked
+	c.mu.Unlock()
+	if acked > told {
+		_ = c.ch.Ack(acked, true) // a lost connection ends the deliveries, and they come again
+	}
+	return acked
 }
 
 func (c *consumer) forward() bool {

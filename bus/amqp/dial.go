@@ -17,7 +17,7 @@ const (
 	heartbeat = 4 * time.Second
 	// dialTime bounds a connection's handshake. A loaded broker takes seconds.
 	dialTime = 10 * time.Second
-	// writeTime bounds one write. A broker that hangs takes no more bytes and would hold the writer, and all who
+	// writeTime bounds one write, whatever the context. A broker that hangs takes no more bytes and would hold the writer, and all who
 	// wait for its locks, for ever: the library lets no heartbeat through then.
 	writeTime = 3 * heartbeat
 )
@@ -42,14 +42,17 @@ func newDialer(cfg Config) (*dialer, error) {
 // dial connects. The second result is the bare connection, for who wants to cut it.
 func (d *dialer) dial(ctx context.Context, role string) (*amqp091.Connection, net.Conn, error) {
 	var bare net.Conn
+	forget := func() bool { return true }
+	defer func() { forget() }()
 	connect := func(network, address string) (net.Conn, error) {
 		dialer := net.Dialer{Timeout: dialTime}
 		c, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		bare = impatient{Conn: c, now: d.cfg.Now}
-		return bare, c.SetDeadline(d.cfg.Now().Add(dialTime)) // the library lifts it after the handshake
+		bare = impatient{c}
+		forget = context.AfterFunc(ctx, func() { _ = c.Close() }) // ends the handshake
+		return bare, c.SetDeadline(machineTime().Add(dialTime))   // the library lifts it after the handshake
 	}
 	properties := amqp091.NewConnectionProperties()
 	properties.SetClientConnectionName(d.cfg.Name + " " + role)
@@ -84,14 +87,14 @@ func (d *dialer) explain(err error) error {
 }
 
 // impatient fails a write that takes too long.
-type impatient struct {
-	net.Conn
-	now func() time.Time
-}
+type impatient struct{ net.Conn }
 
 func (c impatient) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(c.now().Add(writeTime)); err != nil {
+	if err := c.SetWriteDeadline(machineTime().Add(writeTime)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
 }
+
+// machineTime is the clock that sockets know. The cloud's may be another one.
+func machineTime() time.Time { return time.Now() } //nolint:forbidigo // see above

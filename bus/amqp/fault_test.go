@@ -23,6 +23,7 @@ func TestFaults(t *testing.T) {
 	brokerKilledUnderLoad(t, broker)
 	brokerBlocked(t, broker)
 	queueFrozen(t, broker)
+	nobodyWaits(t, broker)
 	brokerHangs(t, broker)
 }
 
@@ -218,6 +219,9 @@ func brokerKilledUnderLoad(t *testing.T, broker *rig.RabbitMQ) {
 	t.Helper()
 	b := open(t, amqp.Config{URL: broker.Vhost(t, "kill"), Log: logged(t)})
 	streams, judge := traffic(t, b, 4)
+	if err := broker.Settle(t.Context()); err != nil { // the queues are new
+		t.Fatal(err)
+	}
 	for range 3 {
 		for _, s := range streams {
 			s.more(t, 500)
@@ -281,7 +285,7 @@ func brokerBlocked(t *testing.T, broker *rig.RabbitMQ) {
 func queueFrozen(t *testing.T, broker *rig.RabbitMQ) {
 	t.Helper()
 	const vhost = "frozen"
-	b := open(t, amqp.Config{URL: broker.Vhost(t, vhost), Log: logged(t), ConfirmPatience: time.Second})
+	b := open(t, amqp.Config{URL: broker.Vhost(t, vhost), Log: logged(t), Patience: time.Second})
 	frozen, well := bus.ShardQueue(1), bus.ShardQueue(2)
 	declare(t, b, frozen)
 	declare(t, b, well)
@@ -294,6 +298,13 @@ func queueFrozen(t *testing.T, broker *rig.RabbitMQ) {
 	if err == nil || ctx.Err() != nil || errors.Is(err, bus.ErrFull) || errors.Is(err, bus.ErrUnroutable) {
 		t.Errorf("outcome of a message to a frozen queue = %v, want one that says that nobody knows", err)
 	}
+	within(t, 10*time.Second, "Consume of a frozen queue", func() {
+		ours, end := context.WithTimeout(ctx, 300*time.Millisecond)
+		defer end()
+		if c, err := b.Consume(ours, frozen, 1); err == nil {
+			t.Errorf("Consume() of a frozen queue = %v, want an error", c)
+		}
+	})
 	if err := broker.Thaw(t.Context(), vhost, string(frozen)); err != nil {
 		t.Fatal(err)
 	}
@@ -314,6 +325,79 @@ func untilTaken(ctx context.Context, b bus.Bus, a bus.Address) error {
 			return err
 		}
 		<-again.C
+	}
+}
+
+// within fails the test when what takes longer than it may.
+func within(t *testing.T, bound time.Duration, what string, do func()) {
+	t.Helper()
+	began := time.Now()
+	do()
+	if took := time.Since(began); took > bound {
+		t.Errorf("%s took %v, want at most %v", what, took, bound)
+	}
+}
+
+// nobodyWaits stops the broker in its tracks: who closes and acknowledges goes on at once, who asks waits for his context.
+func nobodyWaits(t *testing.T, broker *rig.RabbitMQ) {
+	t.Helper()
+	const ours, soon, sent = 300 * time.Millisecond, 2 * time.Second, 10
+	b := open(t, amqp.Config{URL: broker.Vhost(t, "waits"), Log: logged(t)})
+	a := bus.ShardQueue(1)
+	declare(t, b, a)
+	for n := 1; n <= sent; n++ {
+		if err := bus.Send(t.Context(), b, a, bus.Message{ID: strconv.Itoa(n), Type: schemas.TypeCommand}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := b.Consume(t.Context(), a, 2*sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range sent {
+		<-c.Deliveries()
+	}
+	broker.Pause()
+	within(t, soon, "Ack and Close", func() {
+		c.Ack(3)
+		c.Ack(5)
+		c.Close()
+	})
+	asks := map[string]func(ctx context.Context) error{
+		"Consume":            func(ctx context.Context) error { _, err := b.Consume(ctx, a, 2*sent); return err },
+		"Declare":            func(ctx context.Context) error { return b.Declare(ctx, bus.ShardQueue(2)) },
+		"Declare of replies": func(ctx context.Context) error { return b.Declare(ctx, bus.ReplyQueue("e")) },
+		"Send": func(ctx context.Context) error {
+			return bus.Send(ctx, b, a, bus.Message{ID: "x", Type: schemas.TypeCommand})
+		},
+		"Open": func(ctx context.Context) error {
+			_, err := amqp.Open(ctx, amqp.Config{URL: broker.URLOf("waits"), Now: time.Now})
+			return err
+		},
+	}
+	for name, ask := range asks {
+		within(t, ours+soon, name, func() {
+			ctx, cancel := context.WithTimeout(t.Context(), ours)
+			defer cancel()
+			if err := ask(ctx); err == nil || ctx.Err() == nil {
+				t.Errorf("%s() of a broker that hangs = %v before the context's end, want an error at its end", name, err)
+			}
+		})
+	}
+	broker.Resume()
+	next, err := b.Consume(t.Context(), a, 2*sent) // waits in line behind the Consume that nobody waited for
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	first := <-next.Deliveries()
+	if n := number(first.ID); n != 6 || !first.Redelivered {
+		t.Errorf("the first delivery after the pause is %d, redelivered %v, want 6, what comes behind the acknowledged ones, again", n, first.Redelivered)
+	}
+	for n := 7; n <= sent; n++ {
+		if d := <-next.Deliveries(); number(d.ID) != n {
+			t.Errorf("delivery %s, want %d", d.ID, n)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ var errUnknown = errors.New("bus: connection lost before the confirm")
 type lane struct {
 	session  *session
 	ch       *amqp091.Channel
-	patience time.Duration // see Config.ConfirmPatience
+	patience time.Duration // see Config.Patience
 	log      *slog.Logger
 	slots    chan struct{} // holds one word per message on its way
 	turn     chan struct{} // holds one word while a message is written; a lock that minds contexts
@@ -60,7 +60,7 @@ func (b *Bus) openLanes(_ context.Context, s *session) error {
 			return err
 		}
 		l := &lane{
-			session: s, ch: ch, patience: b.cfg.ConfirmPatience, log: b.cfg.Log,
+			session: s, ch: ch, patience: b.cfg.Patience, log: b.cfg.Log,
 			slots: make(chan struct{}, laneWindow), turn: make(chan struct{}, 1),
 			pending: make(chan outgoing, laneWindow),
 			returns: ch.NotifyReturn(make(chan amqp091.Return, laneWindow)),
@@ -154,8 +154,8 @@ func (l *lane) settle(o outgoing) {
 	<-l.slots
 }
 
-// await returns when o is confirmed, by the broker or by the channel's end. A queue that has lost its leader for good
-// takes messages and never answers; a new connection finds it again, or is told that it is not there.
+// await returns when o is confirmed, by the broker or by the channel's end. A queue that has lost its leader takes
+// messages and never answers: without an end to the wait its lane's others would never be told, either.
 func (l *lane) await(o outgoing) {
 	select {
 	case <-o.confirm.Done():

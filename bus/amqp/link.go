@@ -22,14 +22,16 @@ const (
 
 // session is one connection from its dialing to its loss. Nothing of it is ever used with the next one.
 type session struct {
-	conn  *amqp091.Connection
-	bare  net.Conn
-	gone  chan struct{} // closed when the connection is lost
-	gate  gate          // shut while the broker blocks the connection
-	lanes []*lane       // of a publishing session
+	conn     *amqp091.Connection
+	bare     net.Conn
+	patience time.Duration // see Config.Patience
+	log      *slog.Logger
+	gone     chan struct{} // closed when the connection is lost
+	gate     gate          // shut while the broker blocks the connection
+	lanes    []*lane       // of a publishing session
 
-	mu      sync.Mutex
-	channel *amqp091.Channel // guarded by mu; for declarations; nil or closed: to be opened
+	turn    chan struct{}    // holds one word while something is declared; a lock that minds contexts
+	channel *amqp091.Channel // guarded by turn; for declarations; nil or closed: to be opened
 }
 
 // cut ends the connection at once, whatever state it is in.
@@ -45,10 +47,65 @@ func (s *session) close() {
 	<-s.gone
 }
 
+// patiently runs request, which ends with the broker's answer or with the connection. The connection is given up when
+// the answer does not come: the library waits for ever.
+func (s *session) patiently(request func() error) error {
+	impatient := time.AfterFunc(s.patience, func() {
+		s.log.Error("broker does not answer; the connection is given up", "waited", s.patience)
+		s.cut()
+	})
+	defer impatient.Stop()
+	return request()
+}
+
+// ask runs request, which waits for the broker, and returns when ctx ends at the latest; late gets what comes after that.
+func ask[T any](ctx context.Context, s *session, request func() (T, error), late func(T)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answered := make(chan answer)
+	go func() { // ends with the answer or the connection
+		var a answer
+		a.err = s.patiently(func() (err error) {
+			a.value, err = request()
+			return err
+		})
+		select {
+		case answered <- a:
+		case <-ctx.Done():
+			if a.err == nil {
+				late(a.value)
+			}
+		}
+	}()
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
 // control runs a declaration. One that the broker refuses takes its channel along; the next gets a new one.
-func (s *session) control(declare func(*amqp091.Channel) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *session) control(ctx context.Context, declare func(*amqp091.Channel) error) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-s.gone:
+		return errAway
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	_, err := ask(ctx, s, func() (struct{}, error) {
+		defer func() { <-s.turn }()
+		return struct{}{}, s.declare(declare)
+	}, func(struct{}) {})
+	return err
+}
+
+// declare is called in turn.
+func (s *session) declare(declare func(*amqp091.Channel) error) error {
 	if s.channel == nil || s.channel.IsClosed() {
 		ch, err := s.conn.Channel()
 		if err != nil {
@@ -63,8 +120,8 @@ func (s *session) control(declare func(*amqp091.Channel) error) error {
 type link struct {
 	role   string
 	dialer *dialer
-	// prepare makes a new session usable; life is when the bus lives.
-	prepare func(life context.Context, s *session) error
+	// prepare makes a new session usable.
+	prepare func(ctx context.Context, s *session) error
 	log     *slog.Logger
 	ended   chan struct{} // closed when the link has given up; nil before start
 
@@ -91,7 +148,7 @@ func (l *link) set(s *session) {
 
 // start dials for the first time and then keeps the connection until life ends.
 func (l *link) start(ctx, life context.Context) error {
-	s, err := l.open(ctx, life)
+	s, err := l.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -136,7 +193,7 @@ func (l *link) reopen(life context.Context) *session {
 			return nil
 		case <-timer.C:
 		}
-		s, err := l.open(life, life)
+		s, err := l.open(life)
 		if err == nil {
 			return s
 		}
@@ -144,13 +201,16 @@ func (l *link) reopen(life context.Context) *session {
 	}
 }
 
-// open dials and prepares a session. ctx bounds the dialing.
-func (l *link) open(ctx, life context.Context) (*session, error) {
+// open dials and prepares a session, or gives up when ctx ends.
+func (l *link) open(ctx context.Context) (*session, error) {
 	conn, bare, err := l.dialer.dial(ctx, l.role)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, bare: bare, gone: make(chan struct{})}
+	s := &session{
+		conn: conn, bare: bare, patience: l.dialer.cfg.Patience, log: l.log,
+		gone: make(chan struct{}), turn: make(chan struct{}, 1),
+	}
 	s.gate.open()
 	closed := conn.NotifyClose(make(chan *amqp091.Error, 1))
 	blocked := conn.NotifyBlocked(make(chan amqp091.Blocking, 1))
@@ -160,7 +220,9 @@ func (l *link) open(ctx, life context.Context) (*session, error) {
 		close(s.gone)
 	}()
 	go l.watch(s, blocked)
-	if err := l.prepare(life, s); err != nil {
+	stop := context.AfterFunc(ctx, s.cut)
+	defer stop()
+	if err := s.patiently(func() error { return l.prepare(ctx, s) }); err != nil {
 		s.cut()
 		<-s.gone
 		s.wait()

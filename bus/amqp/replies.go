@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"context"
+
 	"github.com/rabbitmq/amqp091-go"
 
 	"github.com/ozonecloud/ozone/bus"
@@ -16,8 +18,8 @@ type replyDestination struct {
 
 // declareReply makes a queue that ends with its last consumer or with the connection. Declarations are few: they
 // come one after the other, with the broker's answers waited for.
-func (b *Bus) declareReply(s *session, a bus.Address) error {
-	return s.control(func(ch *amqp091.Channel) error {
+func (b *Bus) declareReply(ctx context.Context, s *session, a bus.Address) error {
+	return s.control(ctx, func(ch *amqp091.Channel) error {
 		if b.reply(s, a) != nil {
 			return nil
 		}
@@ -52,7 +54,8 @@ func (b *Bus) live(s *session, a bus.Address) *replyDestination {
 	return nil
 }
 
-// enter gives the name of the queue at a, and what to call when its consumer is gone.
+// enter gives the name of the queue at a, and what to call when its consumer is gone. The broker may hear of that later:
+// until then answers go to this queue and to the next one.
 func (b *Bus) enter(s *session, a bus.Address) (queue string, left func(), err error) {
 	if !a.IsReply() {
 		return string(a), func() {}, nil

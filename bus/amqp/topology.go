@@ -43,8 +43,8 @@ var (
 )
 
 // declareExchanges prepares a consuming session.
-func declareExchanges(_ context.Context, s *session) error {
-	return s.control(func(ch *amqp091.Channel) error {
+func declareExchanges(ctx context.Context, s *session) error {
+	return s.control(ctx, func(ch *amqp091.Channel) error {
 		unrouted := amqp091.Table{"alternate-exchange": exchangeUnrouted}
 		for _, x := range []struct {
 			name, kind string

@@ -37,20 +37,21 @@ func TestFlagsHaveTheDefaultsOfTheConfig(t *testing.T) {
 
 func TestCommandLineOverEnvironmentOverFileOverDefault(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ozone.json")
-	text := `{"data": "file", "public-url": "http://file", "hosts": "sim:3", "sim-delay": "2s", "demo": true, "sim-ram": 64, "step-timeout": {"copy": "2h"}}`
+	text := `{"data": "file", "public-url": "http://file", "hosts": "sim:3", "sim-delay": "2s", "demo": true, "roles": "engine,host,edge", "sim-ram": 64, "step-timeout": {"copy": "2h"}}`
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("OZONE_CONFIG", path)
 	t.Setenv("OZONE_PUBLIC_URL", "http://environment")
 	t.Setenv("OZONE_HOSTS", "sim:4")
+	t.Setenv("OZONE_ROLES", "host,engine,edge")
 	c, err := parse(t, "serve", "--hosts", "sim:5")
 	if err != nil {
 		t.Fatalf("Parse() = %v, want nil", err)
 	}
 	want := ozone.Defaults()
 	want.Data, want.PublicURL, want.Hosts = "file", "http://environment", "sim:5"
-	want.SimRAMGiB = 64
+	want.SimRAMGiB, want.Roles = 64, "host,engine,edge"
 	want.SimDelay, want.Demo, want.StepTimeout = 2*time.Second, true, map[string]time.Duration{"copy": 2 * time.Hour}
 	if !reflect.DeepEqual(c.Serve.Config, want) {
 		t.Errorf("got %+v, want %+v", c.Serve.Config, want)

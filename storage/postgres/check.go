@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 )
 
 // oldestServer is PostgreSQL 15. Source: docs/numbers.md.
@@ -58,33 +55,4 @@ func checkSafe(ctx context.Context, conn *sqlx.Conn, cfg Config) error {
 		cfg.Log.Warn("the server may lose what it has confirmed", "setting", name, "value", value)
 	}
 	return nil
-}
-
-// advice is what an operator can do about an error of the server.
-var advice = map[pqerror.Code]string{
-	pqerror.InvalidPassword:                   "check the user and the password in the URL",
-	pqerror.InvalidAuthorizationSpecification: "check the user in the URL, and that pg_hba.conf lets it in from here",
-	pqerror.InvalidCatalogName:                "make the database first: CREATE DATABASE ... OWNER ...",
-	pqerror.InsufficientPrivilege:             "make the user of the URL the owner of the database",
-	pqerror.TooManyConnections:                "raise max_connections, or start fewer processes",
-	pqerror.DiskFull:                          "the server's disk is full: make room, nothing that was accepted is lost",
-	pqerror.CannotConnectNow:                  "the server is starting or stopping: wait until it is up",
-	pqerror.ReadOnlySQLTransaction:            "the server or the user may only read: name the primary and a user that may write",
-}
-
-// explain adds to an error of the server what its operator can do about it.
-func explain(err error) error {
-	if e, ok := errors.AsType[*pq.Error](err); ok {
-		if text := advice[e.Code]; text != "" {
-			return fmt.Errorf("%w; %s", err, text)
-		}
-		return err
-	}
-	if errors.Is(err, pq.ErrSSLNotSupported) {
-		return fmt.Errorf("%w; turn ssl on for the server, or add sslmode=disable to the URL where nobody can listen", err)
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return fmt.Errorf("%w; start PostgreSQL there, or correct the URL", err)
-	}
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -17,10 +18,11 @@ import (
 // Limits of a connection that nobody answers on any more.
 const (
 	connectTimeout  = 5 * time.Second
-	keepAliveIdle   = 5 * time.Second
+	keepAliveIdle   = 4 * time.Second
 	keepAlivePeriod = 2 * time.Second
-	keepAliveCount  = 3
-	// silence is how long sent data may stay unacknowledged.
+	keepAliveCount  = 2
+	// silence is how long sent data may stay unacknowledged, and a question without its answer. It must be less than a
+	// committer waits before it ends the process. Source: docs/numbers.md.
 	silence = keepAliveIdle + keepAliveCount*keepAlivePeriod
 	// idleInTransaction is after which a transaction that its process has forgotten or cannot end is ended for it:
 	// until then its locks keep others from its shards. Source: docs/numbers.md.
@@ -45,7 +47,12 @@ func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(),
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 // target is the database that a URL names.
-type target struct{ config pq.Config }
+type target struct {
+	config pq.Config
+	now    func() time.Time
+	// open says that the store is: only what comes before, like a migration, and an audit may take longer than silence.
+	open atomic.Bool
+}
 
 // newTarget reads the URL. What is wrong with it is not quoted: it may hold the password.
 func newTarget(cfg Config) (*target, error) {
@@ -66,7 +73,7 @@ func newTarget(cfg Config) (*target, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	return &target{config}, nil
+	return &target{config: config, now: cfg.Now}, nil
 }
 
 // String names the database without its password.
@@ -80,15 +87,15 @@ func (t *target) pool(n int) *sqlx.DB {
 	if err != nil {
 		connector = &pq.Connector{} // every connection says so
 	}
-	connector.Dialer(dialer{})
+	connector.Dialer(dialer{t})
 	db := sqlx.NewDb(sql.OpenDB(connector), "postgres")
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	return db
 }
 
-// dialer makes connections that end when the other side is gone.
-type dialer struct{}
+// dialer makes connections that end when the other side is gone or hangs.
+type dialer struct{ target *target }
 
 func (d dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialTimeout(network, address, connectTimeout)
@@ -100,10 +107,31 @@ func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net
 	return d.DialContext(ctx, network, address)
 }
 
-func (dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAlivePeriod, Count: keepAliveCount},
 		Control:         limitSilence,
 	}
-	return d.DialContext(ctx, network, address)
+	c, err := plain.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return impatient{c, d.target}, nil
+}
+
+// impatient fails a read that takes too long. The driver reads only what it has asked for, and a context is of no use
+// to it there: it asks the same server to cancel, and waits on.
+type impatient struct {
+	net.Conn
+
+	target *target
+}
+
+func (c impatient) Read(p []byte) (int, error) {
+	if c.target.open.Load() {
+		if err := c.SetReadDeadline(c.target.now().Add(silence)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
 }

@@ -40,9 +40,18 @@ func (dialect) statement(w *sqlstore.Write, first int) string {
 	}
 }
 
-// Query is the text for any number of keys.
+// Query is the text for any number of keys. Each is looked up by itself: a join with all of them would be planned by the
+// size that the table has now, and a plan that was made for an empty table reads all of it when it has grown.
 func (dialect) Query(l *sqlstore.Lookup) string {
-	return "SELECT " + l.Columns + " FROM " + l.Table + " JOIN " + unnest(l.Key, 1) + " USING (" + names(l.Key) + ")"
+	terms := make([]string, 0, len(l.Key)+1)
+	for _, c := range l.Key {
+		terms = append(terms, c.Name+" = new."+c.Name)
+	}
+	if l.Where != "" {
+		terms = append(terms, l.Where)
+	}
+	return "SELECT found.* FROM " + unnest(l.Key, 1) + " CROSS JOIN LATERAL (SELECT " + l.Columns + " FROM " + l.Table +
+		" WHERE " + strings.Join(terms, " AND ") + " LIMIT 1) AS found"
 }
 
 var arrayTypes = map[sqlstore.Type]string{sqlstore.Int: "BIGINT[]", sqlstore.Text: "TEXT[]", sqlstore.Bytes: "BYTEA[]"}

@@ -40,6 +40,8 @@ const (
 	defaultReaders = 8
 	// writers is how many transactions run at the same time: the group commit, and beside it claims, leases and logins.
 	writers = 4
+	// gather is how many statements of each kind answer gathered reads at the same time. Source: docs/numbers.md.
+	gather = 2
 )
 
 // Store is a storage.Store and a storage.Sweeper.
@@ -88,11 +90,12 @@ func open(ctx context.Context, cfg Config, target *target) (_ *Store, err error)
 		return nil, err
 	}
 	inner, err := sqlstore.New(ctx, sqlstore.Config{
-		Write: write, Read: read, Dialect: dialect{}, Now: clock.now, ReadOnly: cfg.ReadOnly,
+		Write: write, Read: read, Dialect: dialect{}, Now: clock.now, ReadOnly: cfg.ReadOnly, Gather: gather,
 	})
 	if err != nil {
 		return nil, err
 	}
+	target.open.Store(!cfg.ReadOnly)
 	return &Store{Store: inner, target: target, clock: clock}, nil
 }
 

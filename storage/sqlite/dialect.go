@@ -82,7 +82,11 @@ func (d dialect) Put(ctx context.Context, stmt *sqlx.Stmt, w *sqlstore.Write, ro
 
 // Query is the text for one key.
 func (dialect) Query(l *sqlstore.Lookup) string {
-	return "SELECT " + l.Columns + " FROM " + l.Table + " WHERE " + equals(l.Key)
+	text := "SELECT " + l.Columns + " FROM " + l.Table + " WHERE " + equals(l.Key)
+	if l.Where != "" {
+		text += " AND " + l.Where
+	}
+	return text
 }
 
 // Find looks up key after key.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -195,6 +196,17 @@ func (l *load) benchReads() {
 			_, err := s.Object(ctx, schemas.ActorServer, 1001, 1)
 			check(b, err)
 		}
+	})
+	b.Run("one server, 64 at a time", func(b *testing.B) {
+		b.SetParallelism(64 / runtime.GOMAXPROCS(0))
+		b.RunParallel(func(pb *testing.PB) {
+			for n := schemas.AccountID(0); pb.Next(); n = (n + 1) % benchAccounts {
+				if _, err := s.Object(ctx, schemas.ActorServer, 1001+n, int64(n)*1000+1); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
 	})
 	b.Run("100 servers", func(b *testing.B) {
 		for b.Loop() {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ozonecloud/ozone"
 	"github.com/ozonecloud/ozone/tests/load"
@@ -23,7 +24,9 @@ type Config struct {
 	Rounds int      // of each row; its median counts
 	Only   []string // names of rows; none: all
 	Floors bool     // measure the floors too
-	Log    io.Writer
+	// Servers are what the nodes run on; nil: everything is embedded.
+	Servers Servers
+	Log     io.Writer
 }
 
 // conns is how many connections and accounts the load has. Source: docs/numbers.md.
@@ -36,6 +39,15 @@ type row struct {
 	measure func(ctx context.Context, b *bench) (line, error)
 }
 
+// Servers are a broker and a database with nothing else to do.
+type Servers interface {
+	// Fresh is a virtual host that nobody knows and a database: with all that is in the one at like, or empty when
+	// that is "". Nobody may be connected to like.
+	Fresh(ctx context.Context, like string) (bus, store string, err error)
+	// CPU is the processor time that each server has used, by its name.
+	CPU() (map[string]time.Duration, error)
+}
+
 // rows is the table in its order. The idle actors come last: they are given the time of all others to be unloaded.
 var rows = []row{
 	{"get", "GET one server, token checked", measureGet},
@@ -45,6 +57,9 @@ var rows = []row{
 	{"start", "start to ready", measureStart},
 	{"idle", "idle loaded server actor over its state", measureIdle},
 }
+
+// onServers tells whether a row is measured on servers too: the others are of one process.
+func onServers(name string) bool { return name != "start" && name != "idle" }
 
 // Names lists the rows.
 func Names() []string {
@@ -60,6 +75,7 @@ type bench struct {
 	cfg      Config
 	dir      string
 	accounts []node.Account
+	store    string // URL of the database that each row gets a copy of; "": SQLite
 	idle     *idle
 }
 
@@ -102,6 +118,9 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (err error) {
 }
 
 func (b *bench) wants(name string) bool {
+	if b.cfg.Servers != nil && !onServers(name) {
+		return false
+	}
 	return len(b.cfg.Only) == 0 || slices.Contains(b.cfg.Only, name)
 }
 
@@ -109,7 +128,15 @@ func (b *bench) say(format string, args ...any) { _, _ = fmt.Fprintf(b.cfg.Log, 
 
 // prepare makes a data directory with all accounts, of which each row gets a copy.
 func (b *bench) prepare(ctx context.Context) error {
-	n, err := node.Start(ctx, node.Config{Binary: b.cfg.Binary, Dir: b.template(), Args: b.args()})
+	cfg := node.Config{Binary: b.cfg.Binary, Dir: b.template(), Args: b.args()}
+	if b.cfg.Servers != nil {
+		bus, store, err := b.cfg.Servers.Fresh(ctx, "")
+		if err != nil {
+			return err
+		}
+		b.store, cfg.Env = store, onURLs(bus, store)
+	}
+	n, err := node.Start(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -121,7 +148,7 @@ func (b *bench) prepare(ctx context.Context) error {
 
 // openAccounts asks the node directly: a process for each of 64 accounts would take longer than a round.
 func (b *bench) openAccounts(ctx context.Context) error {
-	o, err := ozone.OpenOperator(ctx, ozone.Config{Data: b.template()})
+	o, err := ozone.OpenOperator(ctx, ozone.Config{Data: b.template(), Store: b.store})
 	if err != nil {
 		return err
 	}
@@ -146,6 +173,7 @@ func (b *bench) args() []string {
 type rig struct {
 	node    *node.Node
 	gen     *load.Generator
+	servers Servers
 	tenants []tenant
 }
 
@@ -163,16 +191,27 @@ func (b *bench) start(ctx context.Context, name string) (*rig, error) {
 	if out, err := exec.CommandContext(ctx, "cp", "-a", b.template(), dir).CombinedOutput(); err != nil { //nolint:gosec // own directories
 		return nil, fmt.Errorf("copy template: %w %s", err, out)
 	}
-	n, err := node.Start(ctx, node.Config{Binary: b.cfg.Binary, Dir: dir, Args: b.args()})
+	cfg := node.Config{Binary: b.cfg.Binary, Dir: dir, Args: b.args()}
+	if b.cfg.Servers != nil {
+		bus, store, err := b.cfg.Servers.Fresh(ctx, b.store)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Env = onURLs(bus, store)
+	}
+	n, err := node.Start(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{node: n, gen: load.New(n.URL(), conns)}
+	r := &rig{node: n, gen: load.New(n.URL(), conns), servers: b.cfg.Servers}
 	if err := r.login(ctx, b.accounts); err != nil {
 		return nil, errors.Join(err, r.stop())
 	}
 	return r, nil
 }
+
+// onURLs is the environment of a node on servers; in its arguments everybody could read the passwords.
+func onURLs(bus, store string) []string { return []string{"OZONE_BUS=" + bus, "OZONE_STORE=" + store} }
 
 // stop ends the node and forgets its data.
 func (r *rig) stop() error {

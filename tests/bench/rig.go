@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,6 +130,16 @@ type rate struct {
 	load.Result
 	perSecond float64 // operations that reached their end
 	cpu       float64 // of the node, in milliseconds an operation
+	others    string  // the same of each server
+}
+
+// used is the processor time that the node and the servers have used.
+func (r *rig) used() (own time.Duration, servers map[string]time.Duration, err error) {
+	if own, err = node.CPU(r.node.PID()); err != nil || r.servers == nil {
+		return own, nil, err
+	}
+	servers, err = r.servers.CPU()
+	return own, servers, err
 }
 
 // throughput runs work until all its operations have reached their end.
@@ -136,7 +148,7 @@ func (r *rig) throughput(ctx context.Context, total int, w load.Work) (rate, err
 	if err != nil {
 		return rate{}, err
 	}
-	used, err := node.CPU(r.node.PID())
+	used, usedByServers, err := r.used()
 	if err != nil {
 		return rate{}, err
 	}
@@ -150,8 +162,12 @@ func (r *rig) throughput(ctx context.Context, total int, w load.Work) (rate, err
 	if int(after-before) < total {
 		return rate{}, fmt.Errorf("%d operations ended, want %d: %w\n%s", int(after-before), total, err, lastLines(r.node.Log()))
 	}
-	cpu, err := node.CPU(r.node.PID())
-	return rate{result, float64(total) / took.Seconds(), ms(cpu-used) / float64(total)}, err
+	now, servers, err := r.used()
+	got := rate{result, float64(total) / took.Seconds(), ms(now-used) / float64(total), ""}
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		got.others += fmt.Sprintf(", %s %.2f", name, ms(servers[name]-usedByServers[name])/float64(total))
+	}
+	return got, err
 }
 
 func lastLines(s string) string {

@@ -63,12 +63,9 @@ func write(ctx context.Context, db *sql.DB, insert *sql.Stmt, first, n, bytes in
 		return err
 	}
 	bound := tx.StmtContext(ctx, insert) //nolint:sqlclosecheck // it ends with its transaction
-	doc := make([]byte, bytes)
-	for i := range doc {
-		doc[i] = 'a' + byte(i%26)
-	}
+	doc := document(bytes)
 	for i := range n {
-		if _, err := bound.ExecContext(ctx, first+i, i, string(doc)); err != nil {
+		if _, err := bound.ExecContext(ctx, first+i, i, doc); err != nil {
 			return fmt.Errorf("%w, %w", err, tx.Rollback())
 		}
 	}

@@ -173,16 +173,41 @@ func (p *Postgres) Database(tb testing.TB) string {
 // NewDatabase makes a new, empty database on the server at serverURL and returns its URL.
 func NewDatabase(tb testing.TB, serverURL string) string {
 	tb.Helper()
-	u, err := url.Parse(serverURL)
+	where, err := makeDatabase(tb.Context(), serverURL, "")
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return where
+}
+
+// CopyDatabase makes a database with all that is in another one, to which nobody may be connected, and returns its URL.
+func (p *Postgres) CopyDatabase(ctx context.Context, from string) (string, error) {
+	u, err := url.Parse(from)
+	if err != nil {
+		return "", err
+	}
+	return makeDatabase(ctx, p.URL(), " TEMPLATE "+strings.TrimPrefix(u.Path, "/"))
+}
+
+// EmptyDatabase makes a database without tables and returns its URL.
+func (p *Postgres) EmptyDatabase(ctx context.Context) (string, error) {
+	return makeDatabase(ctx, p.URL(), "")
+}
+
+// PIDs are the server's processes.
+func (p *Postgres) PIDs() []int { return append([]int{p.server.pid()}, childrenOf(p.server.pid())...) }
+
+func makeDatabase(ctx context.Context, serverURL, like string) (string, error) {
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		return "", err
+	}
 	name := "test_" + strings.ToLower(rand.Text())
-	if err := run(tb.Context(), serverURL, "CREATE DATABASE "+name); err != nil {
-		tb.Fatalf("create database: %v", err)
+	if err := run(ctx, serverURL, "CREATE DATABASE "+name+like); err != nil {
+		return "", fmt.Errorf("create database: %w", err)
 	}
 	u.Path = "/" + name
-	return u.String()
+	return u.String(), nil
 }
 
 // run runs one statement in the database at url.
@@ -239,10 +264,8 @@ func (p *Postgres) Kill9() {
 	if p.server == nil {
 		return
 	}
-	// Each backend is a session of its own, so no signal to a group reaches all. A stopped server starts no more of them.
-	_ = p.server.cmd.Process.Signal(syscall.SIGSTOP) // it may have ended already
-	backends := childrenOf(p.server.pid())
-	_ = p.server.cmd.Process.Kill() // the same
+	backends := p.signal(syscall.SIGSTOP) // a stopped server starts no more of them
+	_ = p.server.cmd.Process.Kill()       // it may have ended already
 	for _, pid := range backends {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // the same
 	}
@@ -250,6 +273,22 @@ func (p *Postgres) Kill9() {
 	p.server = nil
 	waitDead(backends) // until then they hold the memory that the next server wants
 }
+
+// signal reaches the server and its backends, which it returns. Each is a session of its own: no signal to a group reaches all.
+func (p *Postgres) signal(sig syscall.Signal) (backends []int) {
+	_ = p.server.cmd.Process.Signal(sig) // it may have ended already
+	backends = childrenOf(p.server.pid())
+	for _, pid := range backends {
+		_ = syscall.Kill(pid, sig) // the same
+	}
+	return backends
+}
+
+// Pause stops the server in its tracks, as a machine that hangs does. Resume lets it go on.
+func (p *Postgres) Pause() { p.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (p *Postgres) Resume() { p.signal(syscall.SIGCONT) }
 
 // Close stops the server and removes everything. It may be called twice.
 func (p *Postgres) Close() {

@@ -196,6 +196,13 @@ func (r *RabbitMQ) Thaw(ctx context.Context, vhost, queue string) error {
 	return r.control(ctx, "eval", fmt.Sprintf("sys:resume('%s_%s').", vhost, queue))
 }
 
+// Settle has the broker write down which log belongs to which quorum queue. It does so by itself within a second or a few.
+// Killed before, it starts the queue with a new, empty log that no member leads: the queue answers nothing from then on,
+// and no client can help that.
+func (r *RabbitMQ) Settle(ctx context.Context) error {
+	return r.control(ctx, "eval", "#{names := #{directory_rev := Names}} = ra_system:fetch(quorum_queues), ok = dets:sync(Names).")
+}
+
 func (r *RabbitMQ) control(ctx context.Context, args ...string) error {
 	if out, err := r.command(ctx, rabbitControl, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("rabbitmqctl %v: %w\n%s", args, err, out)
@@ -206,16 +213,35 @@ func (r *RabbitMQ) control(ctx context.Context, args ...string) error {
 // Vhost makes a virtual host, empty and of this test alone, and gives its URL.
 func (r *RabbitMQ) Vhost(tb testing.TB, name string) string {
 	tb.Helper()
+	where, err := r.NewVhost(tb.Context(), name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return where
+}
+
+// NewVhost is Vhost outside tests.
+func (r *RabbitMQ) NewVhost(ctx context.Context, name string) (string, error) {
 	vhost := url.PathEscape(name)
 	all := map[string]string{"configure": ".*", "write": ".*", "read": ".*"}
-	err := r.Admin(tb.Context(), http.MethodPut, "/api/vhosts/"+vhost, struct{}{})
+	err := r.Admin(ctx, http.MethodPut, "/api/vhosts/"+vhost, struct{}{})
 	if err == nil {
-		err = r.Admin(tb.Context(), http.MethodPut, "/api/permissions/"+vhost+"/ozone", all)
+		err = r.Admin(ctx, http.MethodPut, "/api/permissions/"+vhost+"/ozone", all)
 	}
 	if err != nil {
-		tb.Fatalf("vhost %q: %v", name, err)
+		return "", fmt.Errorf("vhost %q: %w", name, err)
 	}
-	return r.URLOf(name)
+	return r.URLOf(name), nil
+}
+
+// DropVhost removes a virtual host with all that is in it.
+func (r *RabbitMQ) DropVhost(ctx context.Context, name string) error {
+	return r.Admin(ctx, http.MethodDelete, "/api/vhosts/"+url.PathEscape(name), struct{}{})
+}
+
+// PIDs are the broker's processes.
+func (r *RabbitMQ) PIDs() []int {
+	return append([]int{r.broker.pid()}, childrenOf(r.broker.pid())...)
 }
 
 // Admin calls the management API.

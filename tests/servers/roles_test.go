@@ -15,11 +15,12 @@ import (
 	"github.com/ozonecloud/ozone/tests/nodetest"
 )
 
-// processes are a cloud of several: two edges and an engine with hosts.
+// processes are a cloud of several: two edges and two engines with hosts.
 type processes struct {
 	*servers
-	key    string // the file that all share
-	engine *node.Node
+	key    string     // the file that all share
+	engine *node.Node // the first one: its directory has the machines of both
+	second *node.Node
 	edges  [2]*node.Node
 	tenant [2]*client.Client // of one account, each at its edge
 }
@@ -33,6 +34,15 @@ func (p *processes) process(t *testing.T, roles string, args ...string) node.Con
 	}
 	if p.key != "" {
 		cfg.Args = append(cfg.Args, "--secret-key-file", p.key)
+	}
+	return cfg
+}
+
+// beside gives a process the place of the first engine's machines: images and copies go from host to host.
+func (p *processes) beside(t *testing.T, cfg node.Config) node.Config {
+	t.Helper()
+	if err := os.Symlink(filepath.Join(p.engine.Dir(), "hosts"), filepath.Join(cfg.Dir, "hosts")); err != nil {
+		t.Fatal(err)
 	}
 	return cfg
 }
@@ -51,6 +61,7 @@ func TestRoles(t *testing.T) {
 	p := &processes{servers: newServers(t)}
 	p.engine = nodetest.StartWith(t, p.process(t, "engine,host", "--hosts", "sim:4"))
 	p.key = filepath.Join(p.engine.Dir(), "secret.key")
+	p.second = nodetest.StartWith(t, p.beside(t, p.process(t, "engine,host", "--hosts", "sim:4")))
 	for i := range p.edges {
 		p.edges[i] = nodetest.StartWith(t, p.process(t, "edge"))
 	}
@@ -76,6 +87,7 @@ func (p *processes) shows(t *testing.T) {
 	}{
 		{p.engine, "/healthz", http.StatusOK, "ok"},
 		{p.engine, "/readyz", http.StatusOK, "ready"},
+		{p.second, "/readyz", http.StatusOK, "ready"},
 		{p.engine, "/metrics", http.StatusOK, "ozone_operations_stuck 0"},
 		{p.engine, "/v1.0", http.StatusNotFound, ""},
 		{p.engine, "/extensions", http.StatusNotFound, ""},
@@ -86,7 +98,7 @@ func (p *processes) shows(t *testing.T) {
 		if err != nil || r.Status != c.status || !strings.Contains(string(r.Body), c.want) {
 			t.Errorf("GET %s%s: %+v, %v, want %d with %q", c.n.URL(), c.path, r, err, c.status, c.want)
 		}
-		if c.n != p.engine && strings.Contains(string(r.Body), "ozone_operations_stuck") {
+		if c.n == p.edges[0] && strings.Contains(string(r.Body), "ozone_operations_stuck") {
 			t.Error("an edge has the metrics of an engine")
 		}
 	}
@@ -147,20 +159,18 @@ func (p *processes) killEdge(t *testing.T) {
 	load.Succeeded(t)
 }
 
-// hosts starts a process with numbers of its own choice and one whose numbers the store gives out. The machines of the first
-// are in one place with the engine's: images and copies go from the ones to the others.
+// hosts starts a process with numbers of its own choice and one whose numbers the store gives out.
 func (p *processes) hosts(t *testing.T) {
 	c := p.tenant[0]
 	old, err := c.ActiveServer(t.Context(), "old")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := p.process(t, "host", "--hosts", "sim:101-102")
-	if err := os.Symlink(filepath.Join(p.engine.Dir(), "hosts"), filepath.Join(cfg.Dir, "hosts")); err != nil {
-		t.Fatal(err)
-	}
-	named := nodetest.StartWith(t, cfg)
+	named := nodetest.StartWith(t, p.beside(t, p.process(t, "host", "--hosts", "sim:101-102")))
 	p.awaitHost(t, "sim-102")
+	if out, err := node.Run(t.Context(), nodetest.Binary(t), nil, "host", "list", "--data", named.Dir()); err == nil || !strings.Contains(err.Error(), "--store") {
+		t.Errorf("host list through a host's socket: %v, %s, want an error that says what to give", err, out)
+	}
 	image, r, err := c.CreateImage(t.Context(), old.ID, "golden")
 	await(t, c, r, err)
 	_, r, err = c.CreateServer(t.Context(), "from-golden", image.ID, 1)

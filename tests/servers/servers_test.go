@@ -53,6 +53,8 @@ func TestServers(t *testing.T) {
 	t.Run("wrong settings are named", func(t *testing.T) { wrong(t, s) })
 	t.Run("a killed node goes on", func(t *testing.T) { killed(t, n, c) })
 	t.Run("a killed broker and a killed database come back", func(t *testing.T) { back(t, s, n, c) })
+	t.Run("the database is away", func(t *testing.T) { databaseAway(t, s, n, c) })
+	t.Run("the broker is away", func(t *testing.T) { brokerAway(t, s, n, c) })
 	nodetest.Audit(t, n)
 }
 

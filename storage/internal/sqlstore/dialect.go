@@ -77,11 +77,12 @@ type Column struct {
 	Type Type
 }
 
-// Lookup is a select of columns of one table by a key that finds at most one row.
+// Lookup is a select of columns by a key that finds at most one row.
 type Lookup struct {
-	Table   string
+	Table   string // or a join of tables, in which no other column is named like one of the key
 	Columns string // separated by commas
 	Key     []Column
+	Where   string // what else must hold of the row; "": nothing
 }
 
 // Action is what a Write does.

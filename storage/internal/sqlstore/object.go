@@ -10,13 +10,13 @@ import (
 
 // Base images belong to account 0 and to everybody.
 const (
-	selectServer = `SELECT id, account, name, rendered, updated FROM server
+	selectServer = `SELECT ` + objectColumns + ` FROM server
 		WHERE id = $1 AND account = $2 AND rendered IS NOT NULL`
-	selectImage = `SELECT id, account, name, rendered, updated FROM image
+	selectImage = `SELECT ` + objectColumns + ` FROM image
 		WHERE id = $1 AND account IN ($2, 0) AND rendered IS NOT NULL`
-	selectServers = `SELECT id, account, name, rendered, updated FROM server
+	selectServers = `SELECT ` + objectColumns + ` FROM server
 		WHERE account = $1 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
-	selectImages = `SELECT id, account, name, rendered, updated FROM image
+	selectImages = `SELECT ` + objectColumns + ` FROM image
 		WHERE account IN ($1, 0) AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
 	selectFlavors = `SELECT id, name, ram, disk, cpu_weight FROM flavor ORDER BY id`
 )
@@ -45,13 +45,20 @@ func (s *Store) Object(ctx context.Context, kind schemas.ActorKind, account sche
 		if ok {
 			return o.shownTo(kind, account)
 		}
-		row, err := get[objectRow](ctx, s, one, id, int64(account))
+		row, err := s.objectRow(ctx, one, kind, objectKey{int64(account), id})
 		if err != nil {
 			return storage.Object{}, err
 		}
 		s.cache.fill(ref, cachedObject{schemas.AccountID(row.Account), row.object()}, ticket)
 		return row.object(), nil
 	})
+}
+
+func (s *Store) objectRow(ctx context.Context, query string, kind schemas.ActorKind, key objectKey) (objectRow, error) {
+	if g := s.gathered.objects[kind]; g != nil {
+		return g.get(ctx, key)
+	}
+	return get[objectRow](ctx, s, query, key.id, key.account)
 }
 
 // shownTo is the rule of the queries above, for a copy.

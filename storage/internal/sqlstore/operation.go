@@ -97,12 +97,22 @@ const selectOperation = `SELECT ` + operationColumns + ` FROM operation WHERE id
 // Operation is one operation with its admission answer, or ErrNotFound.
 func (s *Store) Operation(ctx context.Context, account schemas.AccountID, id schemas.OperationID) (storage.OperationRow, error) {
 	return reading(s, "read operation", func() (storage.OperationRow, error) {
-		row, err := get[operationRow](ctx, s, selectOperation, string(id), int64(account))
+		row, err := s.operationRow(ctx, operationKey{account, id})
 		if err != nil {
 			return storage.OperationRow{}, err
 		}
 		return row.operation()
 	})
+}
+
+func (s *Store) operationRow(ctx context.Context, key operationKey) (operationRow, error) {
+	if !schemas.CleanText(string(key.id)) { // the statement would fail, for others too
+		return operationRow{}, storage.ErrNotFound
+	}
+	if g := s.gathered.operations; g != nil {
+		return g.get(ctx, key)
+	}
+	return get[operationRow](ctx, s, selectOperation, string(key.id), int64(key.account))
 }
 
 // afterAll is behind every id of an operation.

@@ -25,6 +25,9 @@ type Config struct {
 	Now func() time.Time
 	// CachedObjects bounds the copies that Object answers from; 0: none, as it must be when another process writes too.
 	CachedObjects int
+	// Gather is how many statements at a time, for each kind of row, answer reads of single rows that wait together;
+	// 0: each read is a statement of its own.
+	Gather int
 	// ReadOnly refuses every transaction that writes.
 	ReadOnly bool
 	// Wrote is told how many bytes each commit wrote, about; nil: nobody is.
@@ -43,6 +46,7 @@ type Store struct {
 	puts        map[*Write]statement // the same, by what they write
 	joins       statements           // of Writes, prepared on write
 	reads       statements
+	gathered    gathered
 	gate        gate
 	// order is held, when there is a cache, from the begin of a transaction that changes snapshots until the cache has them.
 	order sync.Mutex
@@ -62,6 +66,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		joins: statements{db: c.Write, byText: map[string]statement{}},
 		reads: statements{db: c.Read, byText: map[string]statement{}},
 	}
+	s.gathered = newGathered(s, c.Gather)
 	if err := s.prepareWrites(ctx); err != nil {
 		return nil, fmt.Errorf("open store: %w", c.Dialect.Explain(err))
 	}
@@ -100,6 +105,7 @@ func (s *Store) Close() error {
 	if !s.gate.close() {
 		return nil
 	}
+	s.gathered.stop()
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
