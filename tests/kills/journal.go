@@ -3,6 +3,7 @@ package kills
 import (
 	"net/http"
 	"sync"
+	"time"
 )
 
 // command is one order of a client with every answer to it.
@@ -23,6 +24,9 @@ type command struct {
 type answer struct {
 	status    int
 	operation string
+	full      bool // no host had room
+	sent      time.Time
+	came      time.Time
 }
 
 func (c *command) note(a answer) {
@@ -54,6 +58,12 @@ func (c *command) decided() bool {
 	}
 	return false
 }
+
+// outage is a time in which the broker or the database was away or an engine hung: commands may be answered 503.
+type outage struct{ from, to time.Time }
+
+// excuses tells whether an answer was under way then.
+func (o outage) excuses(a *answer) bool { return a.sent.Before(o.to) && a.came.After(o.from) }
 
 // journal is every command of a run.
 type journal struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ozonecloud/ozone/hosts/sim"
@@ -136,10 +137,7 @@ func (r *run) judgeCommand(c *command, l *ledger) {
 		case a.status/100 == 2:
 			r.judgeAccepted(c, a, &accepted, l)
 		case a.status == http.StatusServiceUnavailable:
-			r.report.Unavailable++
-			if o := l.byID[a.operation]; o != nil && o.Accepted() && len(c.answers) == 1 {
-				r.report.broken("%s %s was answered 503, but its operation %s is %s", c.method, c.path, o.ID, o.State)
-			}
+			r.judgeUnavailable(c, &a, l)
 		default:
 			r.judgeRefused(c, a, accepted, l)
 		}
@@ -170,6 +168,20 @@ func (r *run) judgeAccepted(c *command, a answer, accepted *string, l *ledger) {
 		r.report.broken("%s %s: operation %s failed on healthy hosts: %+v", c.method, c.path, o.ID, o.Error)
 	}
 	*accepted = a.operation
+}
+
+// judgeUnavailable checks that a 503 was true and had a reason. The death of an engine or an edge is none: the broker gives the
+// command to the next engine.
+func (r *run) judgeUnavailable(c *command, a *answer, l *ledger) {
+	r.report.Unavailable++
+	if o := l.byID[a.operation]; o != nil && o.Accepted() && len(c.answers) == 1 {
+		r.report.broken("%s %s was answered 503, but its operation %s is %s", c.method, c.path, o.ID, o.State)
+	}
+	if !a.full && !slices.ContainsFunc(r.outages, func(o outage) bool { return o.excuses(a) }) {
+		r.report.Forgotten++
+		r.report.broken("%s %s was answered 503 after %s although broker and database were there: %s", c.method, c.path,
+			a.came.Sub(a.sent).Round(time.Millisecond), a.operation)
+	}
 }
 
 func (r *run) judgeRefused(c *command, a answer, accepted string, l *ledger) {

@@ -19,6 +19,7 @@ type Config struct {
 	Binary   string
 	Dir      string        // of the run: the processes' data and the copies that are read
 	On       *Servers      // of a cloud of several processes; nil: one process is the cloud
+	Victims  []string      // of a cloud of several processes, what is killed; nil: everything
 	Kills    int           // how often something is killed
 	Clients  int           // how many send commands, each one after another
 	Accounts int           // among which the clients are spread
@@ -53,6 +54,7 @@ type run struct {
 	gate    *gate
 	journal journal
 	report  Report
+	outages []outage
 	checked int                          // of the journal's commands, how many were looked for in the store after a kill
 	known   map[schemas.OperationID]bool // operations that hosts worked for and that were looked for in the store
 	random  *rand.Rand

@@ -97,6 +97,14 @@ func run(t *testing.T, cfg kills.Config) *kills.Report {
 	return &report
 }
 
+// bug is a planted one, what is killed to find it and what shows it.
+type bug struct {
+	name    string
+	kills   int
+	victims []string
+	found   func(*kills.Report) int
+}
+
 func TestPlantedBugsTurnTheRunRed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the binary anew")
@@ -105,29 +113,46 @@ func TestPlantedBugsTurnTheRunRed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bug := range []struct {
-		name  string
-		kills int
-		found func(*kills.Report) int
-	}{
-		{"answer-before-commit", 30, func(r *kills.Report) int { return r.Lost }},
-		{"step-before-commit", 30, func(r *kills.Report) int { return r.Orphans }},
-		{"no-dedupe", 2, func(r *kills.Report) int { return r.Doubled }},
-	} {
-		t.Run(bug.name, func(t *testing.T) {
-			cfg := kills.Defaults()
-			cfg.Binary, cfg.Dir, cfg.Kills, cfg.Seed, cfg.Once = binary, t.TempDir(), bug.kills, *seed, true
-			cfg.Env = []string{"OZONE_PLANT=" + bug.name}
-			cfg.Gap, cfg.Delay, cfg.Repeats, cfg.Hurry = time.Second, 0, 0.3, 1
-			cfg.Quiet, cfg.Patience = 10*time.Second, 2*time.Minute
-			report, err := kills.Run(t.Context(), cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if bug.found(&report) == 0 {
-				t.Errorf("the defect was not found:\n%s", report.String())
-			}
-			t.Logf("\n%s", report.String())
-		})
+	t.Run("embedded", func(t *testing.T) {
+		for _, b := range []bug{
+			{"answer-before-commit", 30, nil, func(r *kills.Report) int { return r.Lost }},
+			{"step-before-commit", 30, nil, func(r *kills.Report) int { return r.Orphans }},
+			{"no-dedupe", 2, nil, func(r *kills.Report) int { return r.Doubled }},
+		} {
+			t.Run(b.name, func(t *testing.T) { b.plant(t, binary, config(t, "embedded", b.kills)) })
+		}
+	})
+	t.Run("servers", func(t *testing.T) {
+		cfg := config(t, "servers", 0)
+		cfg.On = servers(t)
+		for _, b := range []bug{
+			{"ack-before-commit", 8, []string{"engine"}, func(r *kills.Report) int { return r.Forgotten }},
+			{"no-dedupe", 2, []string{"engine", "edge"}, func(r *kills.Report) int { return r.Doubled }},
+		} {
+			t.Run(b.name, func(t *testing.T) {
+				cfg := cfg
+				on := *cfg.On
+				on.Bus, on.Store = on.Broker.Vhost(t, b.name), on.Database.Database(t)
+				cfg.On, cfg.Dir, cfg.Victims = &on, t.TempDir(), b.victims
+				b.plant(t, binary, cfg)
+			})
+		}
+	})
+}
+
+// plant is a run that must go wrong.
+func (b bug) plant(t *testing.T, binary string, cfg kills.Config) {
+	t.Helper()
+	cfg.Kills = b.kills
+	cfg.Binary, cfg.Env, cfg.Once, cfg.Log = binary, []string{"OZONE_PLANT=" + b.name}, true, func(string, ...any) {}
+	cfg.Gap, cfg.Delay, cfg.Repeats, cfg.Hurry = time.Second, 0, 0.3, 1
+	cfg.Quiet, cfg.Patience = 10*time.Second, 4*time.Minute
+	report, err := kills.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if b.found(&report) == 0 {
+		t.Errorf("the defect was not found:\n%s", report.String())
+	}
+	t.Logf("\n%s", report.String())
 }

@@ -30,6 +30,8 @@ type Report struct {
 	Failed   int // ended badly on hosts without faults
 	Overlaps int // servers that were on at two places
 	Orphans  int // operations that hosts worked for and no row names
+	// Forgotten are commands that were answered 503 though broker and database were there.
+	Forgotten int
 
 	Log        int64         // bytes of the longest write-ahead log that a kill left
 	Quiet      time.Duration // from the end of the load to the last operation's end
@@ -97,8 +99,8 @@ func (r *Report) String() string {
 	}
 	fmt.Fprintf(&b, "servers at the end %d, power switches %d, longest log of the store %d MiB\n", r.Servers, r.Switches, r.Log>>20)
 	fmt.Fprintf(&b, "kills that met a step under way: %s\n", counts(r.Steps))
-	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, wrong in all %d",
-		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, len(r.Broken)+r.More)
+	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, forgotten %d, wrong in all %d",
+		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, r.Forgotten, len(r.Broken)+r.More)
 	for _, s := range r.Broken {
 		b.WriteString("\n- " + s)
 	}

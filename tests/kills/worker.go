@@ -258,12 +258,17 @@ func (c *command) send(ctx context.Context) answer {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
+	a := answer{sent: time.Now()}
 	reply, err := c.tenant.do(ctx, c.method, c.path, body, header...)
+	a.came = time.Now()
 	if err != nil {
-		c.note(answer{})
-		return answer{}
+		c.note(a)
+		return a
 	}
-	a := answer{reply.Status, reply.Operation()}
+	a.status, a.operation = reply.Status, reply.Operation()
+	if fault := reply.Fault(); fault != nil {
+		a.full = fault.Name == "serverCapacityUnavailable"
+	}
 	c.note(a)
 	if reply.Status != http.StatusAccepted || c.method != http.MethodPost {
 		return a
