@@ -3,6 +3,8 @@ package kills_test
 import (
 	"flag"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,6 +140,21 @@ func TestPlantedBugsTurnTheRunRed(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestAPlantedFenceIsFound has the suite of the store find what a run meets once in a blue moon: a late writer that waits for
+// its lock just while another engine claims the shard.
+func TestAPlantedFenceIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the tests anew")
+	}
+	const late = "TestALateWriterIsFencedByAClaimItWaitedFor"
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-tags=planted", "-run=^"+late+"$", "github.com/ozonecloud/ozone/storage/postgres")
+	cmd.Env = append(os.Environ(), "OZONE_PLANT=fence-in-one-statement")
+	out, err := cmd.CombinedOutput()
+	if !strings.Contains(string(out), "--- FAIL: "+late) {
+		t.Errorf("the defect was not found: %v\n%s", err, out)
+	}
 }
 
 // plant is a run that must go wrong.
