@@ -25,6 +25,7 @@ type answer struct {
 	status    int
 	operation string
 	full      bool // no host had room
+	unknown   bool // the edge could not find out; the operation will tell
 	sent      time.Time
 	came      time.Time
 }

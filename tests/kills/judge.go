@@ -174,7 +174,11 @@ func (r *run) judgeAccepted(c *command, a answer, accepted *string, l *ledger) {
 // command to the next engine.
 func (r *run) judgeUnavailable(c *command, a *answer, l *ledger) {
 	r.report.Unavailable++
-	if o := l.byID[a.operation]; o != nil && o.Accepted() && len(c.answers) == 1 {
+	switch o := l.byID[a.operation]; {
+	case o == nil || !o.Accepted():
+	case a.unknown:
+		l.taken[a.operation] = true
+	case len(c.answers) == 1:
 		r.report.broken("%s %s was answered 503, but its operation %s is %s", c.method, c.path, o.ID, o.State)
 	}
 	if !a.full && !slices.ContainsFunc(r.outages, func(o outage) bool { return o.excuses(a) }) {

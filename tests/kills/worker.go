@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -268,6 +269,7 @@ func (c *command) send(ctx context.Context) answer {
 	a.status, a.operation = reply.Status, reply.Operation()
 	if fault := reply.Fault(); fault != nil {
 		a.full = fault.Name == "serverCapacityUnavailable"
+		a.unknown = strings.Contains(fault.Message, "Whether the request was accepted")
 	}
 	c.note(a)
 	if reply.Status != http.StatusAccepted || c.method != http.MethodPost {
