@@ -36,8 +36,8 @@ golden: ## Rewrite testdata/*.golden, then read the diff
 	OZONE_GOLDEN=update go test ./schemas/... ./actors/... ./edge/...
 
 .PHONY: kills
-kills: build ## N kills -9 under load
-	go test ./tests/kills -count=1 -v -timeout 0 -args -n $(or $(N),15)
+kills: build rig ## N kills -9 under load, ON=embedded or ON=servers
+	go test ./tests/kills -count=1 -v -timeout 0 -args -n $(or $(N),15) -on $(or $(ON),embedded)
 
 .PHONY: bench
 bench: build ## The speed table, each row beside its floor: embedded, then on a private RabbitMQ and PostgreSQL

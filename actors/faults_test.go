@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
@@ -22,6 +23,7 @@ type faultyStore struct {
 	onClaim  func(s schemas.Shard, next func() (storage.Claim, error)) (storage.Claim, error)
 	onKnown  func() error
 	onLease  func() error
+	onBeat   func() error
 }
 
 // set changes the hooks.
@@ -71,6 +73,15 @@ func (f *faultyStore) Known(
 		}
 	}
 	return f.Store.Known(ctx, account, id, key)
+}
+
+func (f *faultyStore) Beat(ctx context.Context, n storage.Node, within time.Duration) (storage.Membership, error) {
+	if on := hook(f, &f.onBeat); on != nil {
+		if err := on(); err != nil {
+			return storage.Membership{}, err
+		}
+	}
+	return f.Store.Beat(ctx, n, within)
 }
 
 func (f *faultyStore) LeaseIDs(ctx context.Context, s schemas.Shard, e schemas.Epoch, kind schemas.ActorKind) (storage.IDBlock, error) {

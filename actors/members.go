@@ -54,7 +54,8 @@ func (m *members) run(ctx context.Context) {
 func (m *members) beat(ctx context.Context) error {
 	e := m.engine
 	subscribed := e.subscribed()
-	if m.deaf++; m.joined.IsZero() || len(subscribed) > 0 {
+	// A node that could not beat has let go of its queues by itself, and asks for them only after a beat.
+	if m.deaf++; m.joined.IsZero() || m.missed > 0 || len(subscribed) > 0 {
 		m.deaf = 0
 	}
 	if m.deaf > letGoAfter {

@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/google/uuid"
@@ -199,6 +200,29 @@ func TestAnEngineWithoutQueuesIsReplacedAndComesBack(t *testing.T) {
 	r.eventually("the other one has all", func() bool { return p.Owned() == schemas.Shards })
 	heal()
 	r.shared(p)
+	r.creates(accounts)
+	r.audit()
+}
+
+// As long as the store is away the engine does not stop asking: nobody else would have its shards.
+func TestAnEngineComesBackAfterItsStore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	accounts := r.accounts(4)
+	const away = 8 // beats: with the third it lets go of its queues, and it must not take that for the broker's doing
+	beats, back := 0, make(chan struct{})
+	r.store.set(func(f *faultyStore) {
+		f.onBeat = func() error {
+			if beats++; beats < away {
+				return errors.New("the database is away")
+			}
+			if beats == away {
+				close(back)
+			}
+			return nil
+		}
+	})
+	await(t, "the store is asked again", back)
 	r.creates(accounts)
 	r.audit()
 }

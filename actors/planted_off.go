@@ -9,4 +9,6 @@ import "github.com/ozonecloud/ozone/schemas"
 
 func (c *committer) tellEarly(*unit) {}
 
+func (s *shard) ackEarly(*unit) {}
+
 func plantOn(*schemas.Command) {}

@@ -13,6 +13,7 @@ const (
 	plantAnswer = "answer-before-commit"
 	plantStep   = "step-before-commit"
 	plantDedupe = "no-dedupe"
+	plantAck    = "ack-before-commit"
 )
 
 var planted = os.Getenv("OZONE_PLANT")
@@ -24,6 +25,13 @@ func (c *committer) tellEarly(u *unit) {
 		c.engine.teller.tell([]*unit{{shard: u.shard, answers: u.answers}})
 	case plantStep:
 		c.engine.teller.tell([]*unit{{shard: u.shard, steps: u.steps}})
+	}
+}
+
+// ackEarly acknowledges a delivery when it is decided.
+func (s *shard) ackEarly(u *unit) {
+	if planted == plantAck {
+		s.ack(u.item.arrived)
 	}
 }
 

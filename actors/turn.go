@@ -288,6 +288,7 @@ func (s *shard) end(ctx actor.Context) {
 		s.keepLetter(u.item)
 		return
 	}
+	s.ackEarly(u)
 	s.flights++
 	for _, m := range u.near {
 		s.engine.send(m.to, &letter{message: m.message, from: u})

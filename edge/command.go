@@ -33,6 +33,9 @@ const (
 	// expireEarly is how long before the end of the edge's wait an undecided command is refused, so that
 	// the row that the edge then reads cannot change its mind. Source: docs/numbers.md.
 	expireEarly = time.Second
+	// lookEvery is how often the operation's row is looked for while no answer comes: a broker that died has lost the answers
+	// on their way, and those that came before its reply queues were back. Source: docs/numbers.md.
+	lookEvery = time.Second
 	// lastRead bounds the read of the operation's row after the wait.
 	lastRead = 2 * time.Second
 )
@@ -133,6 +136,8 @@ func (s *sender) admit(ctx context.Context, cmd *schemas.Command, confirmedOnly 
 	if err := s.config.Bus.Publish(wait, bus.ShardQueue(schemas.ShardOf(cmd.Account)), m, func(err error) { confirmed <- err }); err != nil {
 		return schemas.Answer{}, errBusy
 	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		select {
 		case a := <-answer:
@@ -148,6 +153,10 @@ func (s *sender) admit(ctx context.Context, cmd *schemas.Command, confirmedOnly 
 				return schemas.Answer{Operation: cmd.ID}, nil
 			}
 			// Confirmed, or nobody knows: the answer or the operation's row will say.
+		case <-look.C:
+			if a, err := s.recorded(wait, cmd); err == nil {
+				return a, nil
+			}
 		case <-wait.Done():
 			return s.decided(ctx, cmd)
 		}
@@ -162,18 +171,32 @@ func refused(err error) bool {
 // decided reads the operation's row once, after the wait: the exact answer when it was decided. When it was
 // not it never will be, since it has expired: a 503 is true. When the row cannot be read the 503 says so.
 func (s *sender) decided(ctx context.Context, cmd *schemas.Command) (schemas.Answer, error) {
+	a, err := s.recorded(ctx, cmd)
+	switch {
+	case err == nil:
+		return a, nil
+	case errors.Is(err, storage.ErrNotFound):
+		return schemas.Answer{}, errBusy
+	default:
+		s.config.Log.Warn("operation is not readable", "operation", string(cmd.ID), "error", err)
+		return schemas.Answer{}, errUnknown
+	}
+}
+
+// recorded is the answer in the row of the operation that the command stands for; storage.ErrNotFound when it is not decided.
+func (s *sender) recorded(ctx context.Context, cmd *schemas.Command) (schemas.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, lastRead)
 	defer cancel()
 	id, err := s.standsFor(ctx, cmd)
 	if err != nil {
-		return schemas.Answer{}, s.unreadable(cmd.ID, err)
+		return schemas.Answer{}, err
 	}
 	row, err := s.config.Reader.Operation(ctx, cmd.Account, id)
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return schemas.Answer{}, s.unreadable(id, err)
+	if err == nil && row.Answer == nil {
+		err = storage.ErrNotFound
 	}
-	if err != nil || row.Answer == nil {
-		return schemas.Answer{}, errBusy
+	if err != nil {
+		return schemas.Answer{}, err
 	}
 	a := *row.Answer
 	a.Operation, a.Repeated = id, a.Repeated || id != cmd.ID
@@ -194,11 +217,6 @@ func (s *sender) standsFor(ctx context.Context, cmd *schemas.Command) (schemas.O
 	default:
 		return cmd.ID, nil
 	}
-}
-
-func (s *sender) unreadable(id schemas.OperationID, err error) error {
-	s.config.Log.Warn("operation is not readable", "operation", string(id), "error", err)
-	return errUnknown
 }
 
 // async is the answer to who does not want to wait: the operation itself.

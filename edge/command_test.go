@@ -304,6 +304,22 @@ func TestLostAnswersAreReadFromTheOperation(t *testing.T) {
 	}
 }
 
+// The wait is an hour: who dies with the answers on their way costs a look at the row, not the whole wait.
+func TestALostAnswerIsLookedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *edge.Config) { c.Wait = time.Hour })
+	r.answers(func(cmd *schemas.Command) *schemas.Answer {
+		r.rows.putOperation(storage.OperationRow{
+			Operation: schemas.Operation{ID: cmd.ID, Account: account, Action: cmd.Action, State: schemas.OperationRunning},
+			Answer:    &schemas.Answer{Operation: cmd.ID},
+		})
+		return nil
+	})
+	if res := r.do("DELETE", "/v1.0/1001/servers/12", ""); res.status != 202 {
+		t.Errorf("accepted, answer lost = %d %s", res.status, res.body)
+	}
+}
+
 func TestRefusedByTheBusIs503AtOnce(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{"full": bus.ErrFull, "unroutable": bus.ErrUnroutable, "closed": bus.ErrClosed} {

@@ -20,7 +20,7 @@ var _ sqlstore.Joiner = dialect{}
 func (dialect) Begin(
 	ctx context.Context, tx *sqlx.Tx, c sqlstore.Committer, shards []schemas.Shard,
 ) (epochs map[schemas.Shard]schemas.Epoch, moved bool, err error) {
-	rows, err := tx.QueryxContext(ctx, step(c)+"; "+lock(shards, false)+"; SELECT id, epoch FROM shard")
+	rows, err := tx.QueryxContext(ctx, step(c)+"; "+fence(shards))
 	if err != nil {
 		return nil, false, err
 	}
@@ -43,6 +43,11 @@ func (dialect) Begin(
 		epochs[shard] = epoch
 	}
 	return epochs, moved, rows.Err()
+}
+
+// fenceApart locks shards, and reads the epochs of all in a statement of its own.
+func fenceApart(shards []schemas.Shard) string {
+	return lock(shards, false) + "; SELECT id, epoch FROM shard"
 }
 
 // step moves a committer by one and returns a row when it has. A repetition waits here for its first try.

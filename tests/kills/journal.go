@@ -3,13 +3,12 @@ package kills
 import (
 	"net/http"
 	"sync"
-
-	"github.com/ozonecloud/ozone/tests/client"
+	"time"
 )
 
 // command is one order of a client with every answer to it.
 type command struct {
-	client *client.Client
+	tenant *tenant
 	action string // as its operation names it
 	method string
 	path   string
@@ -25,6 +24,10 @@ type command struct {
 type answer struct {
 	status    int
 	operation string
+	full      bool // no host had room
+	unknown   bool // the edge could not find out; the operation will tell
+	sent      time.Time
+	came      time.Time
 }
 
 func (c *command) note(a answer) {
@@ -56,6 +59,12 @@ func (c *command) decided() bool {
 	}
 	return false
 }
+
+// outage is a time in which the broker or the database was away or an engine hung: commands may be answered 503.
+type outage struct{ from, to time.Time }
+
+// excuses tells whether an answer was under way then.
+func (o outage) excuses(a *answer) bool { return a.sent.Before(o.to) && a.came.After(o.from) }
 
 // journal is every command of a run.
 type journal struct {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ozonecloud/ozone/hosts/sim"
@@ -18,23 +18,28 @@ func (r *run) settle(ctx context.Context) error {
 			if try > 10 {
 				return fmt.Errorf("%s %s with key %s is never decided", c.method, c.path, c.key)
 			}
-			c.send(ctx)
+			if a := c.send(ctx); a.status == http.StatusServiceUnavailable {
+				pause(ctx, retryAfter)
+			}
 		}
 	}
 	began := time.Now()
 	for {
-		open, err := r.open(ctx)
-		if err != nil {
+		if err := r.cloud.mend(ctx); err != nil {
 			return err
 		}
-		if open == 0 {
+		open, err := r.open(ctx)
+		late := time.Since(began) > r.cfg.Quiet
+		switch {
+		case err == nil && open == 0:
 			r.report.Quiet = time.Since(began)
 			return nil
-		}
-		if time.Since(began) > r.cfg.Quiet {
+		case err == nil && late:
 			r.report.Stuck = open
 			r.report.broken("%d operations are unfinished after %s", open, r.cfg.Quiet)
 			return nil
+		case late: // before, an edge may not have found out yet that it must connect again
+			return err
 		}
 		pause(ctx, 50*time.Millisecond)
 	}
@@ -43,9 +48,9 @@ func (r *run) settle(ctx context.Context) error {
 // open counts the operations that are under way, over all accounts.
 func (r *run) open(ctx context.Context) (int, error) {
 	n := 0
-	for _, c := range r.clients {
+	for _, t := range r.tenants {
 		for _, state := range []string{"running", "queued"} {
-			reply, err := c.Ozone(ctx, http.MethodGet, "/operations?state="+state+"&limit=1000", nil)
+			reply, err := t.pick().Ozone(ctx, http.MethodGet, "/operations?state="+state+"&limit=1000", nil)
 			if err != nil {
 				return 0, err
 			}
@@ -65,13 +70,13 @@ func (r *run) open(ctx context.Context) (int, error) {
 // judge compares what the clients were told with what the cloud has.
 func (r *run) judge(ctx context.Context) error {
 	ledger := newLedger()
-	for _, c := range r.clients {
-		list, err := c.Operations(ctx)
+	for _, t := range r.tenants {
+		list, err := t.pick().Operations(ctx)
 		if err != nil {
 			return err
 		}
 		for i := range list {
-			ledger.add(c, &list[i])
+			ledger.add(t, &list[i])
 		}
 	}
 	for _, c := range r.journal.all() {
@@ -81,7 +86,7 @@ func (r *run) judge(ctx context.Context) error {
 	if err := r.judgeNames(ctx); err != nil {
 		return err
 	}
-	if out, err := r.node.Audit(ctx); err != nil {
+	if out, err := r.cloud.audit(ctx); err != nil {
 		r.report.broken("audit: %v\n%s", err, out)
 	}
 	return r.judgePower()
@@ -90,26 +95,26 @@ func (r *run) judge(ctx context.Context) error {
 // ledger is every operation that the cloud knows.
 type ledger struct {
 	byID  map[string]*client.Operation
-	owner map[string]*client.Client
+	owner map[string]*tenant
 	taken map[string]bool // named by a client's answer
 	// spare counts, by account and action, the commands without a key whose outcome nobody knows.
 	spare map[spare]int
 }
 
 type spare struct {
-	client *client.Client
+	tenant *tenant
 	action string
 }
 
 func newLedger() *ledger {
 	return &ledger{
-		byID: map[string]*client.Operation{}, owner: map[string]*client.Client{}, taken: map[string]bool{}, spare: map[spare]int{},
+		byID: map[string]*client.Operation{}, owner: map[string]*tenant{}, taken: map[string]bool{}, spare: map[spare]int{},
 	}
 }
 
-func (l *ledger) add(c *client.Client, o *client.Operation) {
+func (l *ledger) add(t *tenant, o *client.Operation) {
 	l.byID[o.ID] = o
-	l.owner[o.ID] = c
+	l.owner[o.ID] = t
 }
 
 // judgeCommand checks that every answer to one command was true.
@@ -127,15 +132,12 @@ func (r *run) judgeCommand(c *command, l *ledger) {
 		case a.status == 0:
 			r.report.Unknown++
 			if c.key == "" {
-				l.spare[spare{c.client, c.action}]++
+				l.spare[spare{c.tenant, c.action}]++
 			}
 		case a.status/100 == 2:
 			r.judgeAccepted(c, a, &accepted, l)
 		case a.status == http.StatusServiceUnavailable:
-			r.report.Unavailable++
-			if o := l.byID[a.operation]; o != nil && o.Accepted() && len(c.answers) == 1 {
-				r.report.broken("%s %s was answered 503, but its operation %s is %s", c.method, c.path, o.ID, o.State)
-			}
+			r.judgeUnavailable(c, &a, l)
 		default:
 			r.judgeRefused(c, a, accepted, l)
 		}
@@ -166,6 +168,24 @@ func (r *run) judgeAccepted(c *command, a answer, accepted *string, l *ledger) {
 		r.report.broken("%s %s: operation %s failed on healthy hosts: %+v", c.method, c.path, o.ID, o.Error)
 	}
 	*accepted = a.operation
+}
+
+// judgeUnavailable checks that a 503 was true and had a reason. The death of an engine or an edge is none: the broker gives the
+// command to the next engine.
+func (r *run) judgeUnavailable(c *command, a *answer, l *ledger) {
+	r.report.Unavailable++
+	switch o := l.byID[a.operation]; {
+	case o == nil || !o.Accepted():
+	case a.unknown:
+		l.taken[a.operation] = true
+	case len(c.answers) == 1:
+		r.report.broken("%s %s was answered 503, but its operation %s is %s", c.method, c.path, o.ID, o.State)
+	}
+	if !a.full && !slices.ContainsFunc(r.outages, func(o outage) bool { return o.excuses(a) }) {
+		r.report.Forgotten++
+		r.report.broken("%s %s was answered 503 after %s although broker and database were there: %s", c.method, c.path,
+			a.came.Sub(a.sent).Round(time.Millisecond), a.operation)
+	}
 }
 
 func (r *run) judgeRefused(c *command, a answer, accepted string, l *ledger) {
@@ -199,8 +219,8 @@ func (r *run) judgeRest(l *ledger) {
 
 // judgeNames looks for two servers of one create: each create gave its server a name of its own.
 func (r *run) judgeNames(ctx context.Context) error {
-	for _, c := range r.clients {
-		servers, err := c.Servers(ctx)
+	for _, t := range r.tenants {
+		servers, err := t.pick().Servers(ctx)
 		if err != nil {
 			return err
 		}
@@ -218,7 +238,7 @@ func (r *run) judgeNames(ctx context.Context) error {
 }
 
 func (r *run) judgePower() error {
-	log, err := sim.ReadPowerLog(filepath.Join(r.node.Dir(), hostsDir))
+	log, err := sim.ReadPowerLog(r.cloud.hosts())
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package kills
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +11,9 @@ import (
 // Report is what a run saw.
 type Report struct {
 	Kills       int
-	Early       int // of them, before the node was ready
+	Victims     map[string]int
+	Early       int // further kills, before a process was ready
+	Ended       int // processes that ended by themselves
 	Commands    int // of the clients
 	Sent        int // requests of these commands
 	Repeated    int // commands that were sent more than once
@@ -27,12 +30,15 @@ type Report struct {
 	Failed   int // ended badly on hosts without faults
 	Overlaps int // servers that were on at two places
 	Orphans  int // operations that hosts worked for and no row names
+	// Forgotten are commands that were answered 503 though broker and database were there.
+	Forgotten int
 
 	Log        int64         // bytes of the longest write-ahead log that a kill left
 	Quiet      time.Duration // from the end of the load to the last operation's end
 	Unfinished []int         // operations under way, at each kill
 	Ready      []time.Duration
-	Steps      map[string]int // kills at which the step was under way
+	Answers    map[string][]time.Duration // by what had happened: until an account's writes were answered again
+	Steps      map[string]int             // kills at which the step was under way
 	// Broken says in words everything that was wrong; the first ones only.
 	Broken []string
 	More   int // further ones
@@ -49,15 +55,20 @@ func (r *Report) broken(format string, args ...any) {
 	r.Broken = append(r.Broken, fmt.Sprintf(format, args...))
 }
 
-func (r *Report) kill(l left, ready time.Duration) {
+func newReport() Report {
+	return Report{Victims: map[string]int{}, Steps: map[string]int{}, Answers: map[string][]time.Duration{}}
+}
+
+func (r *Report) kill(victim string, l left) {
 	r.Kills++
-	r.Log = max(r.Log, l.log)
+	r.Victims[victim]++
 	r.Unfinished = append(r.Unfinished, l.unfinished)
-	r.Ready = append(r.Ready, ready)
 	for step := range l.steps {
 		r.Steps[step]++
 	}
 }
+
+func (r *Report) ready(took time.Duration) { r.Ready = append(r.Ready, took) }
 
 func median[T int | time.Duration](list []T) T {
 	if len(list) == 0 {
@@ -79,26 +90,17 @@ func (r *Report) Missing(names []string) []string {
 // String is the report for people.
 func (r *Report) String() string {
 	var b strings.Builder
-	worst := time.Duration(0)
-	for _, d := range r.Ready {
-		worst = max(worst, d)
+	fmt.Fprintf(&b, "kills %d (%s; %d more before ready, %d processes ended by themselves); commands %d (%d requests, %d commands repeated), accepted %d, refused %d, 503 %d, unanswered %d\n",
+		r.Kills, counts(r.Victims), r.Early, r.Ended, r.Commands, r.Sent, r.Repeated, r.Accepted, r.Refused, r.Unavailable, r.Unknown)
+	fmt.Fprintf(&b, "unfinished at the median kill %d, least %d; restart to ready %s; quiet after %s\n",
+		r.MedianUnfinished(), least(r.Unfinished), spread(r.Ready), r.Quiet.Round(time.Millisecond))
+	for _, what := range slices.Sorted(maps.Keys(r.Answers)) {
+		fmt.Fprintf(&b, "%s, until its accounts answer: %s of %d\n", what, spread(r.Answers[what]), len(r.Answers[what]))
 	}
-	fmt.Fprintf(&b, "kills %d (%d before ready); commands %d (%d requests, %d commands repeated), accepted %d, refused %d, 503 %d, unanswered %d\n",
-		r.Kills, r.Early, r.Commands, r.Sent, r.Repeated, r.Accepted, r.Refused, r.Unavailable, r.Unknown)
-	fmt.Fprintf(&b, "unfinished at the median kill %d, least %d; restart to ready median %s, worst %s; quiet after %s\n",
-		r.MedianUnfinished(), least(r.Unfinished), median(r.Ready).Round(time.Millisecond), worst.Round(time.Millisecond), r.Quiet.Round(time.Millisecond))
 	fmt.Fprintf(&b, "servers at the end %d, power switches %d, longest log of the store %d MiB\n", r.Servers, r.Switches, r.Log>>20)
-	steps := make([]string, 0, len(r.Steps))
-	for s, n := range r.Steps {
-		if s == "" {
-			s = "(admission, release)"
-		}
-		steps = append(steps, fmt.Sprintf("%s %d", s, n))
-	}
-	slices.Sort(steps)
-	fmt.Fprintf(&b, "kills that met a step under way: %s\n", strings.Join(steps, ", "))
-	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, wrong in all %d",
-		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, len(r.Broken)+r.More)
+	fmt.Fprintf(&b, "kills that met a step under way: %s\n", counts(r.Steps))
+	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, forgotten %d, wrong in all %d",
+		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, r.Forgotten, len(r.Broken)+r.More)
 	for _, s := range r.Broken {
 		b.WriteString("\n- " + s)
 	}
@@ -106,6 +108,33 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "\n- and %d more", r.More)
 	}
 	return b.String()
+}
+
+// counts lists what was counted; no name is what an operation does without a host.
+func counts(of map[string]int) string {
+	list := make([]string, 0, len(of))
+	for name, n := range of {
+		if name == "" {
+			name = "(admission, release)"
+		}
+		list = append(list, fmt.Sprintf("%s %d", name, n))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+// spread is the median and the worst of times.
+func spread(times []time.Duration) string {
+	return fmt.Sprintf("median %s, worst %s", median(times).Round(time.Millisecond), Worst(times).Round(time.Millisecond))
+}
+
+// Worst is the longest of times.
+func Worst(times []time.Duration) time.Duration {
+	worst := time.Duration(0)
+	for _, d := range times {
+		worst = max(worst, d)
+	}
+	return worst
 }
 
 func least(list []int) int {

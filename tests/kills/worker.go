@@ -6,23 +6,22 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/ozonecloud/ozone/tests/client"
 )
 
 // worker is one client: it sends commands to servers of its own, one after another.
 type worker struct {
 	run     *run
-	client  *client.Client
+	tenant  *tenant
 	number  int
 	sent    int
 	random  *rand.Rand
 	servers []int64
 	images  []int64
-	later   []*command // to be repeated in the node's next life
-	life    int        // of the node, in which the last command was sent
+	later   []*command // to be repeated in the cloud's next life
+	life    int        // of the cloud, in which the last command was sent
 }
 
 // mostServers is how many servers a client has.
@@ -30,7 +29,7 @@ const mostServers = 3
 
 func newWorker(r *run, i int) *worker {
 	return &worker{
-		run: r, client: r.clients[i%len(r.clients)], number: i,
+		run: r, tenant: r.tenants[i%len(r.tenants)], number: i,
 		random: rand.New(rand.NewPCG(r.cfg.Seed, uint64(i)+1)), //nolint:gosec // repeatable on purpose
 	}
 }
@@ -79,12 +78,12 @@ func (w *worker) await(ctx context.Context, operation string) {
 		if _, ok := w.run.gate.pass(ctx); !ok {
 			return
 		}
-		o, reply, err := w.client.Operation(ctx, operation, 5)
+		o, reply, err := w.tenant.pick().Operation(ctx, operation, 5)
 		if err == nil && o.Terminal() || reply != nil && reply.Status == http.StatusNotFound {
 			return
 		}
 		if err != nil {
-			pause(ctx, 10*time.Millisecond)
+			pause(ctx, 20*time.Millisecond)
 		}
 	}
 }
@@ -101,13 +100,13 @@ func (w *worker) next(ctx context.Context) *command {
 		return w.command("image.delete", http.MethodDelete, "/images/"+itoa(id), "")
 	}
 	id := w.servers[w.random.IntN(len(w.servers))]
-	s, reply, err := w.client.Server(ctx, id)
+	s, reply, err := w.tenant.pick().Server(ctx, id)
 	switch {
 	case reply != nil && reply.Status == http.StatusNotFound:
 		w.drop(id)
 		return nil
 	case err != nil:
-		pause(ctx, 10*time.Millisecond)
+		pause(ctx, 20*time.Millisecond)
 		return nil
 	}
 	return w.act(id, s.Status)
@@ -195,14 +194,14 @@ func (w *worker) action(action string, id int64, body string) *command {
 // command makes a command; one of ten has no key.
 func (w *worker) command(action, method, path, body string) *command {
 	w.sent++
-	c := &command{client: w.client, action: action, method: method, path: path, body: body}
+	c := &command{tenant: w.tenant, action: action, method: method, path: path, body: body}
 	if w.random.IntN(10) > 0 {
 		c.key = fmt.Sprintf("w%d-%d", w.number, w.sent)
 	}
 	return c
 }
 
-// sendAndRepeat sends a command once or, for some, more often: at the same time, right after, or in the node's next life.
+// sendAndRepeat sends a command once or, for some, more often: at the same time, right after, or in the cloud's next life.
 // One whose outcome is unknown is mostly repeated until it is known.
 func (w *worker) sendAndRepeat(ctx context.Context, c *command) {
 	if c.key == "" || w.random.Float64() >= w.run.cfg.Repeats {
@@ -239,10 +238,17 @@ func (w *worker) insist(ctx context.Context, c *command) {
 	}
 }
 
-func (w *worker) send(ctx context.Context, c *command) { c.send(ctx) }
+// retryAfter is how long a client waits after a 503. It is less than the answer says: the sooner, the harder.
+const retryAfter = 250 * time.Millisecond
+
+func (w *worker) send(ctx context.Context, c *command) {
+	if a := c.send(ctx); a.status == http.StatusServiceUnavailable {
+		pause(ctx, retryAfter)
+	}
+}
 
 // send sends the command and notes the answer. Nobody hangs up: only the node's death leaves a command without an answer.
-func (c *command) send(ctx context.Context) {
+func (c *command) send(ctx context.Context) answer {
 	var body any
 	if c.body != "" {
 		body = c.body
@@ -253,14 +259,21 @@ func (c *command) send(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	reply, err := c.client.Do(ctx, c.method, c.path, body, header...)
+	a := answer{sent: time.Now()}
+	reply, err := c.tenant.do(ctx, c.method, c.path, body, header...)
+	a.came = time.Now()
 	if err != nil {
-		c.note(answer{})
-		return
+		c.note(a)
+		return a
 	}
-	c.note(answer{reply.Status, reply.Operation()})
+	a.status, a.operation = reply.Status, reply.Operation()
+	if fault := reply.Fault(); fault != nil {
+		a.full = fault.Name == "serverCapacityUnavailable"
+		a.unknown = strings.Contains(fault.Message, "Whether the request was accepted")
+	}
+	c.note(a)
 	if reply.Status != http.StatusAccepted || c.method != http.MethodPost {
-		return
+		return a
 	}
 	var made struct {
 		ID int64 `json:"id"`
@@ -270,6 +283,7 @@ func (c *command) send(ctx context.Context) {
 		c.created = made.ID
 		c.mu.Unlock()
 	}
+	return a
 }
 
 // keep remembers what an accepted command made.

@@ -186,6 +186,12 @@ func (n *Node) Kill9() error {
 	return nil
 }
 
+// Pause stops the process in its tracks, as a machine that hangs does. Resume lets it go on.
+func (n *Node) Pause() error { return n.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (n *Node) Resume() error { return n.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Stop asks the process to end and returns when it has; ending otherwise than cleanly is an error. It may be called twice.
 func (n *Node) Stop() error {
 	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {

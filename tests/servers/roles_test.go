@@ -62,6 +62,18 @@ func TestRoles(t *testing.T) {
 	p.engine = nodetest.StartWith(t, p.process(t, "engine,host", "--hosts", "sim:4"))
 	p.key = filepath.Join(p.engine.Dir(), "secret.key")
 	p.second = nodetest.StartWith(t, p.beside(t, p.process(t, "engine,host", "--hosts", "sim:4")))
+	p.startEdges(t)
+	t.Run("each process shows what it does", p.shows)
+	t.Run("settings that cannot be right are refused", p.refuses)
+	t.Run("what one edge has answered the other shows at once", p.fresh)
+	t.Run("a killed edge loses nothing", p.killEdge)
+	t.Run("hosts in a process of their own", p.hosts)
+	t.Run("the operator needs the servers only", p.operator)
+}
+
+// startEdges starts both, with an account.
+func (p *processes) startEdges(t *testing.T) {
+	t.Helper()
 	for i := range p.edges {
 		p.edges[i] = nodetest.StartWith(t, p.process(t, "edge"))
 	}
@@ -70,12 +82,6 @@ func TestRoles(t *testing.T) {
 	if err := p.tenant[1].Login(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("each process shows what it does", p.shows)
-	t.Run("settings that cannot be right are refused", p.refuses)
-	t.Run("what one edge has answered the other shows at once", p.fresh)
-	t.Run("a killed edge loses nothing", p.killEdge)
-	t.Run("hosts in a process of their own", p.hosts)
-	t.Run("the operator needs the servers only", p.operator)
 }
 
 func (p *processes) shows(t *testing.T) {

@@ -1,0 +1,55 @@
+package kills
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+
+	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/tests/client"
+	"github.com/ozonecloud/ozone/tests/node"
+)
+
+// tenant is an account with a client at each edge. Its requests go through the edges in turn, repetitions too.
+type tenant struct {
+	account node.Account
+	edges   []*client.Client
+	turn    atomic.Uint64
+}
+
+func newTenant(ctx context.Context, urls []string, a node.Account) (*tenant, error) {
+	t := &tenant{account: a}
+	for _, url := range urls {
+		c := client.New(url, a.User, a.Key)
+		if err := c.Login(ctx); err != nil {
+			return nil, err
+		}
+		t.edges = append(t.edges, c)
+	}
+	return t, nil
+}
+
+// shard is where the account's commands go.
+func (t *tenant) shard() schemas.Shard { return schemas.ShardOf(schemas.AccountID(t.account.ID)) }
+
+// pick is the client at the next edge.
+func (t *tenant) pick() *client.Client {
+	return t.edges[t.turn.Add(1)%uint64(len(t.edges))]
+}
+
+// do sends a request through the next edge, or through another one when nobody listens there.
+func (t *tenant) do(ctx context.Context, method, path string, body any, header ...string) (r *client.Reply, err error) {
+	for range t.edges {
+		if r, err = t.pick().Do(ctx, method, path, body, header...); !unheard(err) {
+			break
+		}
+	}
+	return r, err
+}
+
+// unheard tells whether a request has reached nobody: there was no connection for it.
+func unheard(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "dial"
+}
