@@ -29,9 +29,10 @@ const (
 // store whose commits count; ranks only say who should be asked to get them. Only beat uses it.
 type members struct {
 	engine *Engine
-	joined time.Time // of the first beat, by the store's clock
-	missed int       // beats in a row that failed
-	deaf   int       // beats in a row without any queue
+	joined time.Time                       // of the first beat, by the store's clock
+	missed int                             // beats in a row that failed
+	deaf   int                             // beats in a row without any queue
+	epochs map[schemas.Shard]schemas.Epoch // at the last beat
 }
 
 // run beats until ctx ends.
@@ -80,7 +81,22 @@ func (m *members) beat(ctx context.Context) error {
 		e.first[n].Store(a.rank == 1)
 		e.send(schemas.Shard(n), a)
 	}
+	if moved := m.moved(now); len(moved) > 0 {
+		e.toAll(moved)
+	}
 	return nil
+}
+
+// moved lists the shards that were claimed since the last beat.
+func (m *members) moved(now storage.Membership) reclaimed {
+	moved := reclaimed{}
+	for s, epoch := range now.Epochs {
+		if last, ok := m.epochs[s]; ok && last != epoch {
+			moved[s] = true
+		}
+	}
+	m.epochs = now.Epochs
+	return moved
 }
 
 // assign ranks this node among those that live. A node that was not heard of since this one joined may have died

@@ -22,6 +22,8 @@ type (
 	}
 	// cutOff says that this node could not say that it lives: others may have its shards any time.
 	cutOff struct{}
+	// reclaimed are shards that were claimed since the last beat: what their last owners had to answer may be lost.
+	reclaimed map[schemas.Shard]bool
 )
 
 // assigned follows the membership.
@@ -126,7 +128,7 @@ func (s *shard) claimed(ctx actor.Context, c *storage.Claim) error {
 	s.queue = append(s.resumes(c.Snapshots), s.queue...)
 	s.running, s.claiming = true, false
 	s.engine.here[s.id].Store(true)
-	s.resend(s.claimedAt, 0)
+	s.resend(s.claimedAt, func(*request) bool { return true })
 	return nil
 }
 

@@ -156,6 +156,8 @@ func (s *shard) receive(ctx actor.Context) {
 		s.assigned(ctx, m)
 	case cutOff:
 		s.letGo()
+	case reclaimed:
+		s.resend(s.engine.cfg.Now(), func(r *request) bool { return m[r.row.To] })
 	case *arrived:
 		s.arrived(ctx, m)
 	case *letter:

@@ -55,7 +55,7 @@ func (s *shard) tick(ctx actor.Context) {
 		return
 	}
 	now := s.engine.cfg.Now()
-	s.resend(now, resendAfter)
+	s.resend(now, func(r *request) bool { return now.Sub(r.sentAt) >= resendAfter })
 	s.forgetSeen(now)
 	s.forgive(now)
 	if s.timers.late(now) { // the clock was set, or the machine slept
@@ -83,10 +83,10 @@ func (s *shard) idle(ref schemas.Ref, c *child, now time.Time) bool {
 	}
 }
 
-// resend sends every stored request again that has waited longer than after.
-func (s *shard) resend(now time.Time, after time.Duration) {
+// resend sends the stored requests again for which it is time.
+func (s *shard) resend(now time.Time, due func(*request) bool) {
 	for _, r := range s.outbox {
-		if r.stored && now.Sub(r.sentAt) >= after {
+		if r.stored && due(r) {
 			r.sentAt = now
 			s.engine.post(posted{r.row.ID, r.row.To, r.row.Type, r.message})
 		}

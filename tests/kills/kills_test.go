@@ -17,6 +17,7 @@ import (
 var (
 	count = flag.Int("n", 0, "how often something is killed; 0: as often as fits into a test")
 	on    = flag.String("on", "", "one cloud only: embedded, or servers for several processes on RabbitMQ and PostgreSQL")
+	what  = flag.String("victims", "", "of servers, what is killed, separated by commas; all of it when empty")
 	seed  = flag.Uint64("seed", 1, "of the clients' choices and of the kills")
 )
 
@@ -48,6 +49,9 @@ const manyKills = 100
 func TestWhatWasAcceptedSurvivesTheDeathOfAnyProcess(t *testing.T) {
 	cfg := config(t, "servers", 10)
 	cfg.On = servers(t)
+	if *what != "" {
+		cfg.Victims = strings.Split(*what, ",")
+	}
 	report := run(t, cfg)
 	if cfg.Kills < manyKills {
 		return
