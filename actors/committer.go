@@ -20,6 +20,9 @@ const maxBatch = 1024
 // creates a second: with them in the same transaction instead of the next, half the admissions take one commit less.
 const answerWait = 300 * time.Microsecond
 
+// maxPause is the longest time between two tries of a commit: a database that is back is used soon.
+const maxPause = 200 * time.Millisecond
+
 // committer writes the units of all shards of this node, in the order of submission, one batch at a time. Batches
 // form while the last one commits. What a unit tells leaves only after its commit.
 type committer struct {
@@ -183,7 +186,7 @@ func (c *committer) commit(ctx context.Context, batch []*unit) bool {
 			if !sleep(ctx, pause) {
 				return false
 			}
-			pause = min(2*pause, time.Second)
+			pause = min(2*pause, maxPause)
 		}
 	}
 }
