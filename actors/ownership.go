@@ -37,7 +37,9 @@ func (s *shard) assigned(ctx actor.Context, a assigned) {
 		s.consume(ctx)
 		s.wake()
 	case s.running || s.claiming:
-		s.handOver(ctx, a.heir)
+		if a.heir {
+			s.handOver(ctx)
+		}
 	case s.rank <= standby:
 		s.consume(ctx)
 	default:
@@ -54,7 +56,7 @@ func (s *shard) wake() {
 	}
 	e, id := s.engine, s.id
 	e.beside(func(ctx context.Context) {
-		m := bus.Message{ID: "wake/" + e.cfg.Node, Type: schemas.TypeWake, Expires: e.cfg.Now().Add(2 * beatEvery), Body: []byte("{}")}
+		m := bus.Message{ID: fmt.Sprintf("wake/%d/%s", int(id), e.cfg.Node), Type: schemas.TypeWake, Expires: e.cfg.Now().Add(2 * beatEvery), Body: []byte("{}")}
 		ctx, cancel := context.WithTimeout(ctx, beatEvery)
 		defer cancel()
 		if err := bus.Send(ctx, e.cfg.Bus, bus.ShardQueue(id), m); err != nil && ctx.Err() == nil && !errors.Is(err, bus.ErrClosed) {
@@ -150,13 +152,10 @@ func (s *shard) tellReady() {
 	}
 }
 
-// handOver ends the ownership once the node that shall have the shard is there to take it: the rest is decided and
-// committed, then the queue is given back.
-func (s *shard) handOver(ctx actor.Context, heir bool) {
-	if heir {
-		s.leaving = true
-		s.quietNow(ctx)
-	}
+// handOver ends the ownership: the rest is decided and committed, then the queue is given back.
+func (s *shard) handOver(ctx actor.Context) {
+	s.leaving = true
+	s.quietNow(ctx)
 }
 
 // fencedOut ends the ownership because another node has claimed the shard. What is on its way to the store comes back.
