@@ -23,6 +23,9 @@ const answerWait = 300 * time.Microsecond
 // maxPause is the longest time between two tries of a commit: a database that is back is used soon.
 const maxPause = 200 * time.Millisecond
 
+// triesSaid is which of the tries that fail are logged: with the longest pause one a second.
+const triesSaid = 5
+
 // committer writes the units of all shards of this node, in the order of submission, one batch at a time. Batches
 // form while the last one commits. What a unit tells leaves only after its commit.
 type committer struct {
@@ -158,7 +161,8 @@ func (c *committer) take() []*unit {
 // written also when no unit is left of it: an attempt with its number may have come through.
 func (c *committer) commit(ctx context.Context, batch []*unit) bool {
 	c.number++
-	for pause := 10 * time.Millisecond; ; {
+	pause := 10 * time.Millisecond
+	for try := 0; ; try++ {
 		began := time.Now() //nolint:forbidigo // a duration for the statistics, not the cloud's time
 		err := c.engine.cfg.Store.Commit(ctx, c.batch(batch))
 		if err == nil {
@@ -182,7 +186,9 @@ func (c *committer) commit(ctx context.Context, batch []*unit) bool {
 			if errors.Is(err, storage.ErrAway) {
 				c.excuse()
 			}
-			c.engine.cfg.Log.Warn("commit failed; the same batch is repeated", "error", err)
+			if try%triesSaid == 0 {
+				c.engine.cfg.Log.Warn("commit failed; the same batch is repeated", "error", err)
+			}
 			if !sleep(ctx, pause) {
 				return false
 			}

@@ -25,7 +25,7 @@ type teller struct {
 	engine *Engine
 
 	mu       sync.Mutex
-	queue    [][]*unit // guarded by mu; bounded as the committer's is
+	queue    [][]*unit // guarded by mu; bounded as the committer's is, but for requests that are repeated: maxOutbox a shard, each 5 s
 	busy     bool      // guarded by mu
 	idle     *sync.Cond
 	wake     chan struct{} // holds one word

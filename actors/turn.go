@@ -234,7 +234,9 @@ func (s *shard) readFailed(ctx actor.Context, l loaded) {
 }
 
 func (s *shard) readAgain(ctx actor.Context, l loaded) {
-	s.engine.cfg.Log.Warn("read for an actor failed; it is repeated", "shard", int(s.id), "error", l.err)
+	if !errors.Is(l.err, storage.ErrAway) { // that the node says itself, once
+		s.engine.cfg.Log.Warn("read for an actor failed; it is repeated", "shard", int(s.id), "error", l.err)
+	}
 	e, self := s.engine, ctx.Self()
 	time.AfterFunc(readRetry, func() { e.system.Root.Send(self, reread{l}) })
 }
