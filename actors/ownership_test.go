@@ -2,7 +2,6 @@ package actors_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"testing"
 
@@ -70,16 +69,43 @@ func (r *rig) accounts(n int) []schemas.AccountID {
 	return ids
 }
 
+// createIn sends a create for an account.
+func (r *rig) createIn(id schemas.AccountID) schemas.OperationID {
+	r.t.Helper()
+	c := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	c.Account = id
+	return r.send(c)
+}
+
+// createsIn sends one for each account.
+func (r *rig) createsIn(accounts []schemas.AccountID) []schemas.OperationID {
+	r.t.Helper()
+	var sent []schemas.OperationID
+	for _, id := range accounts {
+		sent = append(sent, r.createIn(id))
+	}
+	return sent
+}
+
+// haveServers fails when an account has more or less than n.
+func (r *rig) haveServers(accounts []schemas.AccountID, n int) {
+	r.t.Helper()
+	for _, id := range accounts {
+		if servers, err := r.store.Objects(r.t.Context(), schemas.ActorServer, id, 0, n+1); err != nil || len(servers) != n {
+			r.t.Errorf("account %d has %d servers, %v, want %d", id, len(servers), err, n)
+		}
+	}
+}
+
 // creates makes a server in each account and returns when all are ACTIVE.
 func (r *rig) creates(accounts []schemas.AccountID) {
 	r.t.Helper()
 	for _, id := range accounts {
-		c := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
-		c.Account = id
-		r.accepted(r.send(c))
+		op := r.createIn(id)
+		r.accepted(op)
 		r.eventually("the create has ended", func() bool {
 			r.serve()
-			row, err := r.store.Operation(r.t.Context(), id, c.ID)
+			row, err := r.store.Operation(r.t.Context(), id, op)
 			return err == nil && row.State == schemas.OperationSucceeded
 		})
 	}
@@ -91,11 +117,7 @@ func (r *rig) serve() {
 	for {
 		select {
 		case d := <-r.steps.Deliveries():
-			r.steps.Ack(d.Tag)
-			var s schemas.Step
-			if err := json.Unmarshal(d.Body, &s); err != nil {
-				r.t.Fatal(err)
-			}
+			s := r.taken(d)
 			for more := true; more; s, more = s.Next() {
 				r.done(s, nil)
 			}
@@ -143,27 +165,15 @@ func TestCommandsDuringAHandOverAreTakenOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	accounts := r.accounts(32)
-	var sent []schemas.OperationID
-	send := func() {
-		for _, id := range accounts {
-			c := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
-			c.Account = id
-			sent = append(sent, r.send(c))
-		}
-	}
-	send()
+	sent := r.createsIn(accounts)
 	p := r.peer()
-	send()
+	sent = append(sent, r.createsIn(accounts)...)
 	r.shared(p)
-	send()
+	sent = append(sent, r.createsIn(accounts)...)
 	for _, id := range sent {
 		r.accepted(id)
 	}
-	for _, id := range accounts {
-		if servers, err := r.store.Objects(t.Context(), schemas.ActorServer, id, 0, 10); err != nil || len(servers) != 3 {
-			t.Errorf("account %d has %d servers, %v, want 3", id, len(servers), err)
-		}
-	}
+	r.haveServers(accounts, 3)
 }
 
 // cut takes every queue away from the rig's engine, as a broken connection would, until the function that it returns
@@ -235,12 +245,7 @@ func TestWhatAReplacedEngineCommitsTakesNoEffect(t *testing.T) {
 	r.shared(p)
 	r.quiet()
 	entered, leave := r.held()
-	var sent []schemas.OperationID
-	for _, id := range accounts {
-		c := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
-		c.Account = id
-		sent = append(sent, r.send(c))
-	}
+	sent := r.createsIn(accounts)
 	<-entered
 	heal := r.cut()
 	r.eventually("the other one has all", func() bool { return p.Owned() == schemas.Shards })
@@ -250,9 +255,21 @@ func TestWhatAReplacedEngineCommitsTakesNoEffect(t *testing.T) {
 	}
 	heal()
 	r.shared(p)
-	for _, id := range accounts {
-		if servers, err := r.store.Objects(t.Context(), schemas.ActorServer, id, 0, 10); err != nil || len(servers) != 1 {
-			t.Errorf("account %d has %d servers, %v, want 1", id, len(servers), err)
-		}
+	r.haveServers(accounts, 1)
+}
+
+func TestAShardThatIsReleasedWaitsForTheSameQueue(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.deaf()
+	if _, err := r.store.Claim(t.Context(), schemas.ShardOfCluster(testCluster), "another"); err != nil {
+		t.Fatal(err)
 	}
+	r.eventually("the shard is released", func() bool { return r.engine.Owned() == schemas.Shards-1 })
+	if n := len(h.asked); n != 0 {
+		t.Errorf("the queue is asked for %d more times at once", n)
+	}
+	h.answer <- nil
+	r.create("")
+	r.audit()
 }

@@ -295,16 +295,22 @@ func (r *rig) step() schemas.Step {
 	}
 	select {
 	case d := <-r.steps.Deliveries():
-		r.steps.Ack(d.Tag)
-		var s schemas.Step
-		if err := json.Unmarshal(d.Body, &s); err != nil {
-			r.t.Fatal(err)
-		}
-		return s
+		return r.taken(d)
 	case <-time.After(patience):
 		r.t.Fatal("no step")
 		return schemas.Step{}
 	}
+}
+
+// taken is the step of a delivery, which is acknowledged.
+func (r *rig) taken(d bus.Delivery) schemas.Step {
+	r.t.Helper()
+	r.steps.Ack(d.Tag)
+	var s schemas.Step
+	if err := json.Unmarshal(d.Body, &s); err != nil {
+		r.t.Fatal(err)
+	}
+	return s
 }
 
 // stepOf waits for a step with this name.

@@ -46,8 +46,7 @@ func TestLoginAnswersWithFourHeadersInExactCase(t *testing.T) {
 
 func TestLoginGivesALiveTokenAgain(t *testing.T) {
 	t.Parallel()
-	var ahead atomic.Int64
-	r := newRig(t, func(c *edge.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	r, ahead := aheadRig(t)
 	first := r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token")
 	if again := r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token"); again != first {
 		t.Error("a second login gave another token")
@@ -92,16 +91,27 @@ func TestEveryWayToFailALoginLooksTheSame(t *testing.T) {
 	}
 }
 
+// aheadRig is a rig whose clock is as far ahead as the test says, in nanoseconds.
+func aheadRig(t *testing.T) (*rig, *atomic.Int64) {
+	t.Helper()
+	ahead := new(atomic.Int64)
+	return newRig(t, func(c *edge.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } }), ahead
+}
+
+// rotate gives a user's key a new generation.
+func (r *rig) rotate(user string) {
+	r.rows.mu.Lock()
+	defer r.rows.mu.Unlock()
+	u := r.rows.users[user]
+	u.Generation++
+	r.rows.users[user] = u
+}
+
 func TestRotatedKeyEndsItsTokensWithinSeconds(t *testing.T) {
 	t.Parallel()
-	var ahead atomic.Int64
-	r := newRig(t, func(c *edge.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	r, ahead := aheadRig(t)
 	token := r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token")
-	r.rows.mu.Lock()
-	u := r.rows.users["demo"]
-	u.Generation++
-	r.rows.users["demo"] = u
-	r.rows.mu.Unlock()
+	r.rotate("demo")
 	ahead.Store(int64(5*time.Second + time.Millisecond))
 	if got := r.as(token, "GET", "/v1.0/1001/servers", ""); got.status != 401 {
 		t.Errorf("an old key's token gets %d after 5 s, want 401", got.status)
@@ -113,15 +123,10 @@ func TestRotatedKeyEndsItsTokensWithinSeconds(t *testing.T) {
 
 func TestRotatedKeysTokenEndsAlsoWhenTheClockIsSetBack(t *testing.T) {
 	t.Parallel()
-	var ahead atomic.Int64
-	r := newRig(t, func(c *edge.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	r, ahead := aheadRig(t)
 	ahead.Store(int64(30 * time.Minute))
 	token := r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token")
-	r.rows.mu.Lock()
-	u := r.rows.users["demo"]
-	u.Generation++
-	r.rows.users["demo"] = u
-	r.rows.mu.Unlock()
+	r.rotate("demo")
 	ahead.Store(0)
 	if got := r.as(token, "GET", "/v1.0/1001/servers", ""); got.status != 401 {
 		t.Errorf("an old key's token gets %d, want 401", got.status)
@@ -130,8 +135,7 @@ func TestRotatedKeysTokenEndsAlsoWhenTheClockIsSetBack(t *testing.T) {
 
 func TestATokenThatTheStoreHasLostIsNotGivenAgain(t *testing.T) {
 	t.Parallel()
-	var ahead atomic.Int64
-	r := newRig(t, func(c *edge.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	r, ahead := aheadRig(t)
 	lost := r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token")
 	r.rows.mu.Lock()
 	clear(r.rows.tokens)

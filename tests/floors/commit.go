@@ -43,11 +43,16 @@ func Commits(ctx context.Context, dir string, s Shape, batch int, d time.Duratio
 		return 0, fmt.Errorf("floor: %w", err)
 	}
 	defer func() { _ = insert.Close() }() // with its database
+	return s.repeat(batch, d, func(first, n int) error { return write(ctx, db, insert, first, n, s.Bytes) })
+}
+
+// repeat commits operations for d, batch of them in each transaction, and returns how many it was in a second.
+func (s Shape) repeat(batch int, d time.Duration, commit func(first, n int) error) (float64, error) {
 	began, done, rows := time.Now(), 0, 0
 	for time.Since(began) < d {
 		for c := range s.Commits {
 			n := batch * (s.Rows*(c+1)/s.Commits - s.Rows*c/s.Commits)
-			if err := write(ctx, db, insert, rows, n, s.Bytes); err != nil {
+			if err := commit(rows, n); err != nil {
 				return 0, fmt.Errorf("floor: %w", err)
 			}
 			rows += n

@@ -26,22 +26,14 @@ func CommitsTo(ctx context.Context, url string, s Shape, batch int, d time.Durat
 		return 0, fmt.Errorf("floor: %w", err)
 	}
 	defer func() { _ = insert.Close() }() // with its database
-	began, done, rows := time.Now(), 0, 0
-	for time.Since(began) < d {
-		for c := range s.Commits {
-			n := batch * (s.Rows*(c+1)/s.Commits - s.Rows*c/s.Commits)
-			ids, accounts, docs := make([]int64, n), make([]int64, n), make([]string, n)
-			for i := range n {
-				ids[i], accounts[i], docs[i] = int64(rows+i), int64(i), document(s.Bytes)
-			}
-			if _, err := insert.ExecContext(ctx, pq.Array(ids), pq.Array(accounts), pq.Array(docs)); err != nil {
-				return 0, fmt.Errorf("floor: %w", err)
-			}
-			rows += n
+	return s.repeat(batch, d, func(first, n int) error {
+		ids, accounts, docs := make([]int64, n), make([]int64, n), make([]string, n)
+		for i := range n {
+			ids[i], accounts[i], docs[i] = int64(first+i), int64(i), document(s.Bytes)
 		}
-		done += batch
-	}
-	return float64(done) / time.Since(began).Seconds(), nil
+		_, err := insert.ExecContext(ctx, pq.Array(ids), pq.Array(accounts), pq.Array(docs))
+		return err
+	})
 }
 
 func document(bytes int) string {

@@ -156,7 +156,7 @@ func TestAPlantedFenceIsFound(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-tags=planted", "-run=^"+late+"$", "github.com/ozonecloud/ozone/storage/postgres")
 	cmd.Env = append(os.Environ(), "OZONE_PLANT=fence-in-one-statement")
 	out, err := cmd.CombinedOutput()
-	if !strings.Contains(string(out), "--- FAIL: "+late) {
+	if text := string(out); !strings.Contains(text, "--- FAIL: "+late) || !strings.Contains(text, "want a FencedError") {
 		t.Errorf("the defect was not found: %v\n%s", err, out)
 	}
 }
