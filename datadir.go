@@ -137,7 +137,7 @@ func (d *dataDir) makeSecret(path string) error {
 	if _, err := rand.Read(key); err != nil {
 		return fmt.Errorf("make secret key: %w", err)
 	}
-	return writeOnce(path, hex.EncodeToString(key)+"\n")
+	return writeWhole(path, hex.EncodeToString(key)+"\n")
 }
 
 func exists(path string) bool {
@@ -145,8 +145,8 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 }
 
-// writeOnce makes or replaces a file with mode 0600: it is there whole or not at all, and outlives a loss of power.
-func writeOnce(path, text string) error {
+// writeWhole makes or replaces a file with mode 0600: it is there whole or not at all, and outlives a loss of power.
+func writeWhole(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return fmt.Errorf("make %s: %w", path, err)

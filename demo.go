@@ -62,7 +62,7 @@ func (n *Node) loadDemoKey() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return key, writeOnce(path, key+"\n")
+		return key, writeWhole(path, key+"\n")
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the operator chose the directory
 	if err != nil {

@@ -111,5 +111,5 @@ func (d *dataDir) keepNumbers(kept keptNumbers) error {
 	if err != nil {
 		return fmt.Errorf("keep the numbers of the hosts: %w", err)
 	}
-	return writeOnce(d.file(numbersFile), string(text)+"\n")
+	return writeWhole(d.file(numbersFile), string(text)+"\n")
 }
