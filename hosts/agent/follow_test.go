@@ -1,10 +1,13 @@
 package agent_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/ozonecloud/ozone/hosts/agent"
 	"github.com/ozonecloud/ozone/hosts/sim"
 	"github.com/ozonecloud/ozone/schemas"
 )
@@ -37,6 +40,40 @@ func TestQuickStepsAreAnsweredByTheLast(t *testing.T) {
 		r.send(creation(2, 5)) // a claim asks again: nothing runs twice
 		r.wantOutcome(schemas.StepStart, "")
 		r.wantCalls("7 start 1")
+	})
+}
+
+func TestWhatIsAnsweredIsOnDisk(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		r.onReply = func(o schemas.Outcome) {
+			now, err := os.ReadFile(filepath.Join(r.dir, "ledger"))
+			if err != nil {
+				r.Error(err)
+			}
+			then := filepath.Join(r.dir, "then")
+			if err := os.WriteFile(then, now, 0o600); err != nil {
+				r.Error(err)
+			}
+			l, err := agent.OpenLedger(then, nil)
+			if err != nil {
+				r.Error(err)
+				return
+			}
+			asked := step(o.Operation, o.Name, schemas.ServerID(o.Actor.ID), 2, 1)
+			if e, err := l.Begin(&asked); err != nil || !e.Known {
+				r.Errorf("%s of server %d was answered and is not in the ledger: %+v, %v", o.Name, o.Actor.ID, e, err)
+			}
+			if err := l.Close(); err != nil {
+				r.Error(err)
+			}
+		}
+		for server := range schemas.ServerID(50) {
+			s := creation(1, 1)
+			s.Actor, s.Params.Server = (server + 1).Ref(), server+1
+			r.send(s)
+			r.wantOutcome(schemas.StepStart, "")
+		}
 	})
 }
 

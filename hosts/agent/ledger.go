@@ -15,7 +15,9 @@ var ErrClosed = errors.New("ledger: closed")
 
 // Ledger is the durable memory of the host agents of one process: which (epoch, version) each actor
 // spoke with last, and what became of the steps of its latest operation.
-// Whatever a method noted is on disk when it returns; calls that wait together share one fsync.
+// Nothing runs before it is on disk who let it run, and nothing is answered before the outcome is: Begin and Sync wait
+// for that, and calls that wait together share one fsync. A step that follows another one does not wait for its outcome:
+// a driver does again what a killed process had done, and finds it done.
 type Ledger struct {
 	log  *slog.Logger
 	kick chan struct{} // one token: there is something to write; closed by Close
@@ -25,6 +27,7 @@ type Ledger struct {
 	mu     sync.Mutex
 	state  *state // guarded by mu
 	batch  *batch // guarded by mu; what the next fsync covers
+	flying *batch // guarded by mu; what the fsync under way covers, or the last one covered
 	closed bool   // guarded by mu
 
 	file *file // the writer's
@@ -44,6 +47,13 @@ type batch struct {
 	err  error
 }
 
+// durable is the done of what needs no fsync.
+var durable = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // OpenLedger reads the ledger at path, or begins one. What a killed process wrote in part at the end is cut off;
 // damage before the end is an error, for steps might run twice. Nobody else may have the file open.
 func OpenLedger(path string, log *slog.Logger) (*Ledger, error) {
@@ -56,7 +66,7 @@ func OpenLedger(path string, log *slog.Logger) (*Ledger, error) {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	l := &Ledger{
-		log: log, state: st, file: f, batch: newBatch(nil),
+		log: log, state: st, file: f, batch: newBatch(nil), flying: &batch{done: durable},
 		kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go l.write() // ends with Close
@@ -80,7 +90,7 @@ func (l *Ledger) Close() error {
 }
 
 // Begin tells what is to become of s: answered from the ledger, refused, or, when neither, run.
-// What it lets run is noted with its pair, and earlier operations of the actor are forgotten.
+// What it lets run is noted with its pair, durably, and earlier operations of the actor are forgotten.
 func (l *Ledger) Begin(s *schemas.Step) (Entry, error) {
 	l.mu.Lock()
 	e, r := l.state.judge(s)
@@ -88,22 +98,39 @@ func (l *Ledger) Begin(s *schemas.Step) (Entry, error) {
 		l.mu.Unlock()
 		return e, nil
 	}
-	return e, l.note(&r)
+	b, err := l.note(&r)
+	l.mu.Unlock()
+	if err != nil {
+		return e, err
+	}
+	return e, b.wait()
 }
 
-// End notes the outcome of s, which Begin had let run.
+// End notes the outcome of s, which Begin had let run. It is durable when the next Sync returns.
 func (l *Ledger) End(s *schemas.Step, failure *schemas.StepFailure) error {
 	r := stepRecord(recordOutcome, s)
 	r.failure = failure
 	l.mu.Lock()
-	return l.note(&r)
+	defer l.mu.Unlock()
+	_, err := l.note(&r)
+	return err
 }
 
-// note applies r, adds it to the open batch and waits until that is durable. The caller holds mu; note gives it back.
-func (l *Ledger) note(r *record) error {
+// Sync returns when all that was noted is durable.
+func (l *Ledger) Sync() error {
+	l.mu.Lock()
+	b := l.batch
+	if b.empty() {
+		b = l.flying
+	}
+	l.mu.Unlock()
+	return b.wait()
+}
+
+// note applies r and adds it to the open batch. The caller holds mu.
+func (l *Ledger) note(r *record) (*batch, error) {
 	if l.closed {
-		l.mu.Unlock()
-		return ErrClosed
+		return nil, ErrClosed
 	}
 	l.state.apply(r)
 	b := l.batch
@@ -112,7 +139,12 @@ func (l *Ledger) note(r *record) error {
 	case l.kick <- struct{}{}:
 	default: // the writer knows
 	}
-	l.mu.Unlock()
+	return b, nil
+}
+
+func (b *batch) empty() bool { return len(b.buf) == frameHead }
+
+func (b *batch) wait() error {
 	<-b.done
 	return b.err
 }
@@ -131,11 +163,11 @@ func (l *Ledger) write() {
 func (l *Ledger) flush(spare []byte) []byte {
 	l.mu.Lock()
 	b := l.batch
-	if len(b.buf) == frameHead {
+	if b.empty() {
 		l.mu.Unlock()
 		return spare
 	}
-	l.batch = newBatch(spare)
+	l.batch, l.flying = newBatch(spare), b
 	var whole []byte
 	if l.state.wasteful() {
 		whole = l.state.image()

@@ -3,6 +3,7 @@ package agent
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,7 +49,7 @@ func begin(tb testing.TB, l *Ledger, s *schemas.Step) Entry {
 
 func end(tb testing.TB, l *Ledger, s *schemas.Step, failure *schemas.StepFailure) {
 	tb.Helper()
-	if err := l.End(s, failure); err != nil {
+	if err := errors.Join(l.End(s, failure), l.Sync()); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -301,7 +302,7 @@ func child(path string) {
 				if _, err := l.Begin(s); err != nil {
 					panic(err)
 				}
-				if err := l.End(s, nil); err != nil {
+				if err := errors.Join(l.End(s, nil), l.Sync()); err != nil {
 					panic(err)
 				}
 				_, _ = fmt.Fprintf(os.Stdout, "%d %d\n", server+1, i)
@@ -382,7 +383,7 @@ func BenchmarkLedger(b *testing.B) {
 				if _, err := l.Begin(s); err != nil {
 					b.Error(err)
 				}
-				if err := l.End(s, nil); err != nil {
+				if err := errors.Join(l.End(s, nil), l.Sync()); err != nil {
 					b.Error(err)
 				}
 			}

@@ -144,8 +144,11 @@ func (a *Agent) call(ctx context.Context, s *schemas.Step, p schemas.Payload, do
 	return do(ctx, a.cfg.Driver, *s, p)
 }
 
-// reply repeats the outcome until the bus vouches for it; false: the agent stops.
+// reply repeats an outcome that is durable until the bus vouches for it; false: the agent stops.
 func (a *Agent) reply(ctx context.Context, o schemas.Outcome) bool {
+	if err := a.cfg.Ledger.Sync(); err != nil {
+		return false // closed
+	}
 	wait := newBackoff()
 	for {
 		err := a.cfg.Reply(ctx, o)
