@@ -84,7 +84,8 @@ func (n *Node) reply(ctx context.Context, o schemas.Outcome) error {
 		return fmt.Errorf("encode outcome: %w", err)
 	}
 	return bus.Send(ctx, n.bus, bus.ShardQueue(schemas.ShardOf(o.Account)), bus.Message{
-		ID: fmt.Sprintf("outcome/%s/%s/%s/%d/%d/%d", o.Operation, o.Actor, o.Name, o.Host, o.Copy, o.Attempt), Type: schemas.TypeOutcome, Body: body,
+		ID:   fmt.Sprintf("outcome/%s/%s/%s/%d/%d/%d", o.Operation, o.Actor, o.Name, o.Host, o.Copy, o.Attempt),
+		Type: schemas.TypeOutcome, Body: body, Direct: true,
 	})
 }
 
@@ -97,7 +98,7 @@ func (n *Node) beat(ctx context.Context, h schemas.Heartbeat) error {
 	now := n.now()
 	return bus.Send(ctx, n.bus, bus.ShardQueue(schemas.ShardOfCluster(h.Cluster)), bus.Message{
 		ID: fmt.Sprintf("beat/%d/%d", h.Host, now.UnixNano()), Type: schemas.TypeHeartbeat,
-		Expires: now.Add(n.cfg.LostAfter), Body: body, // a late one would be a lie
+		Expires: now.Add(n.cfg.LostAfter), Body: body, Direct: true, // a late one would be a lie
 	})
 }
 

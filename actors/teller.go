@@ -103,7 +103,9 @@ func (t *teller) answer(ctx context.Context, a *answer) {
 		t.engine.cfg.Log.Error("answer cannot be sent", "operation", string(a.answer.Operation), "error", err)
 		return
 	}
-	m := bus.Message{ID: a.correlation + "/answer", Type: schemas.TypeAnswer, CorrelationID: a.correlation, Expires: a.expires, Body: body}
+	m := bus.Message{
+		ID: a.correlation + "/answer", Type: schemas.TypeAnswer, CorrelationID: a.correlation, Expires: a.expires, Body: body, Direct: true,
+	}
 	if err := t.engine.cfg.Bus.Publish(ctx, a.to, m, func(error) {}); err != nil {
 		t.engine.cfg.Log.Warn("answer not sent; the edge reads the operation", "operation", string(a.answer.Operation), "error", err)
 	}
@@ -143,7 +145,7 @@ func (t *teller) step(ctx context.Context, s schemas.Step) {
 		t.engine.cfg.Log.Error("step cannot be sent", "operation", string(s.Operation), "step", string(s.Name), "error", err)
 		return
 	}
-	m := bus.Message{ID: s.ID(), Type: schemas.TypeStep, Expires: t.engine.cfg.Now().Add(s.Timeout), Body: body}
+	m := bus.Message{ID: s.ID(), Type: schemas.TypeStep, Expires: t.engine.cfg.Now().Add(s.Timeout), Body: body, Direct: true}
 	err = t.engine.cfg.Bus.Publish(ctx, bus.HostQueue(s.Host), m, func(err error) {
 		if err != nil && !errors.Is(err, bus.ErrClosed) {
 			t.later(ctx, s)

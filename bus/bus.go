@@ -51,6 +51,9 @@ type Message struct {
 	ReplyTo       Address   // where an answer is wanted; "" nowhere
 	Expires       time.Time // a message not delivered by then may be dropped; zero: never
 	Body          []byte    // owned by the bus from Publish on
+	// Direct lets it go straight to a consumer in this process, past the broker and past what waits there. It is for what is
+	// made good when it is lost with the process: by the next owner of the shard that sent it or was to get it.
+	Direct bool
 }
 
 // Delivery is a message as it arrives.
@@ -65,7 +68,7 @@ type Publisher interface {
 	// Publish hands m to the queue at to and calls confirmed exactly once: with nil when the bus
 	// vouches for m, with ErrUnroutable, ErrFull or ErrClosed when it does not have it, with another
 	// error when nobody knows. Confirmations of one Publisher may come on any goroutine and must not block;
-	// messages of one Publisher to one address arrive in the order of the calls.
+	// messages of one Publisher to one address arrive in the order of the calls, but a Direct one may overtake others.
 	// Publish itself returns an error only when ctx ends before m could be handed over; confirmed is not called then.
 	Publish(ctx context.Context, to Address, m Message, confirmed func(error)) error
 }

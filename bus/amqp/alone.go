@@ -32,7 +32,7 @@ func (b *Bus) ConsumeAlone(ctx context.Context, a bus.Address, prefetch int) (bu
 			return err
 		})
 	}
-	c, err := ask(ctx, s, func() (*consumer, error) { return b.join(s, a, prefetch, giveBack) }, (*consumer).Close)
+	c, err := ask(ctx, s, func() (*consumer, error) { return b.join(ctx, s, a, prefetch, true, giveBack) }, (*consumer).Close)
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}

@@ -65,6 +65,7 @@ type Bus struct {
 	cfg     Config
 	publish *link
 	consume *link
+	direct  direct
 	seed    maphash.Seed // which address goes through which lane
 	stop    context.CancelFunc
 
@@ -88,6 +89,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 	}
 	b := &Bus{
 		cfg: cfg, seed: maphash.MakeSeed(), quiet: make(chan struct{}),
+		direct:    direct{here: map[bus.Address]*consumer{}},
 		consumers: map[*consumer]struct{}{}, replies: map[bus.Address]*replyDestination{},
 	}
 	b.consume = newLink("consume", d, declareExchanges, cfg.Log)
@@ -108,6 +110,10 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 func (b *Bus) Publish(ctx context.Context, to bus.Address, m bus.Message, confirmed func(error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if m.Direct && b.direct.hand(to, &m) {
+		confirmed(nil)
+		return nil
 	}
 	p, err := b.publishing(to, m)
 	if err != nil {
@@ -151,19 +157,26 @@ func (b *Bus) Consume(ctx context.Context, a bus.Address, prefetch int) (bus.Con
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
-	c, err := ask(ctx, s, func() (*consumer, error) { return b.join(s, a, prefetch, func() {}) }, (*consumer).Close)
+	c, err := ask(ctx, s, func() (*consumer, error) { return b.join(ctx, s, a, prefetch, false, func() {}) }, (*consumer).Close)
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", a, err)
 	}
 	return c, nil
 }
 
-// join makes a consumer; ended is called when the broker knows of its end, or at once when there is none.
-func (b *Bus) join(s *session, a bus.Address, prefetch int, ended func()) (*consumer, error) {
+// join makes a consumer, which is alone when no other one can be active; ended is called when the broker knows of its end, or
+// at once when there is none.
+func (b *Bus) join(
+	ctx context.Context, s *session, a bus.Address, prefetch int, alone bool, ended func(),
+) (*consumer, error) {
 	c, left, err := b.consumer(s, a, prefetch)
 	if err != nil {
 		ended()
 		return nil, err
+	}
+	c.began = sync.OnceFunc(func() { b.direct.open(a, c) })
+	if alone || b.onlyReply(a) {
+		c.began()
 	}
 	b.mu.Lock()
 	b.consumers[c] = struct{}{}
@@ -171,12 +184,16 @@ func (b *Bus) join(s *session, a bus.Address, prefetch int, ended func()) (*cons
 	b.mu.Unlock()
 	go func() { // ends with Close or with the channel
 		c.relay()
+		b.direct.close(a, c)
 		left()
 		close(c.quiet)
 	}()
 	go func() { // ends after that
 		c.report()
 		ended()
+		for _, m := range c.left() {
+			b.giveBack(context.WithoutCancel(ctx), a, *m)
+		}
 		b.mu.Lock()
 		delete(b.consumers, c)
 		b.mu.Unlock()

@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/rabbitmq/amqp091-go"
@@ -17,18 +18,28 @@ const maxPrefetch = math.MaxUint16
 type consumer struct {
 	session    *session
 	ch         *amqp091.Channel
+	prefetch   int
+	began      func()                  // hears that the broker delivers: no other consumer of the queue is active
 	incoming   <-chan amqp091.Delivery // unbuffered
-	deliveries chan bus.Delivery       // as large as the window, so that a reader finds batches
+	deliveries chan bus.Delivery       // has room for the broker's window and for as much that comes directly
 	quit       chan struct{}           // closed by Close
 	quitOnce   sync.Once
 	news       chan struct{} // holds one word: acked has moved
 	quiet      chan struct{} // closed when nothing is delivered or acknowledged any more
 	ended      chan struct{} // closed when the broker knows it, too
 
-	mu        sync.Mutex
-	delivered uint64 // guarded by mu; the last tag
-	acked     uint64 // guarded by mu; the last acknowledged tag
-	over      bool   // guarded by mu; no acknowledgement is taken any more
+	mu     sync.Mutex
+	open   []held // guarded by mu; delivered and not acknowledged, by tag
+	acked  uint64 // guarded by mu; the last acknowledged tag
+	answer uint64 // guarded by mu; the last acknowledged tag of the broker
+	direct int    // guarded by mu; how many of open came directly
+	over   bool   // guarded by mu; nothing is delivered and no acknowledgement is taken any more
+}
+
+// held is a delivery that is not acknowledged: the broker's, or one that came directly.
+type held struct {
+	tag    uint64       // the broker's, whose tags do not count what came directly; 0: it came directly
+	direct *bus.Message // nil: the broker has it
 }
 
 func newConsumer(s *session, queue string, prefetch int) (*consumer, error) {
@@ -42,7 +53,7 @@ func newConsumer(s *session, queue string, prefetch int) (*consumer, error) {
 		return nil, err
 	}
 	return &consumer{
-		session: s, ch: ch, incoming: incoming, deliveries: make(chan bus.Delivery, prefetch),
+		session: s, ch: ch, prefetch: prefetch, began: func() {}, incoming: incoming, deliveries: make(chan bus.Delivery, 2*prefetch),
 		quit: make(chan struct{}), news: make(chan struct{}, 1), quiet: make(chan struct{}), ended: make(chan struct{}),
 	}, nil
 }
@@ -62,15 +73,34 @@ func (c *consumer) Deliveries() <-chan bus.Delivery { return c.deliveries }
 func (c *consumer) Ack(tag uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	tag = min(tag, c.delivered)
 	if c.over || tag <= c.acked {
 		return
 	}
-	c.acked = tag
+	n := min(tag-c.acked, uint64(len(c.open)))
+	before := c.answer
+	for _, h := range c.open[:n] {
+		if h.direct == nil {
+			c.answer = h.tag
+		} else {
+			c.direct--
+		}
+	}
+	c.open = slices.Delete(c.open, 0, int(n)) //nolint:gosec // at most two windows
+	c.acked += n
+	if c.answer == before {
+		return
+	}
 	select {
 	case c.news <- struct{}{}:
 	default: // the word is there already; it is for the highest tag
 	}
+}
+
+// deliver puts d into the buffer, which has room for all that may be open. The caller holds mu, and c is not over.
+func (c *consumer) deliver(d bus.Delivery, h held) {
+	c.open = append(c.open, h)
+	d.Tag = c.acked + uint64(len(c.open))
+	c.deliveries <- d
 }
 
 // Close closes the channel, which gives back what is not acknowledged. It never cancels the subscription first:
@@ -110,12 +140,12 @@ func (c *consumer) report() {
 // tell acknowledges what is not told yet, all of it at once.
 func (c *consumer) tell(told uint64) uint64 {
 	c.mu.Lock()
-	acked := c.acked
+	answer := c.answer
 	c.mu.Unlock()
-	if acked > told {
-		_ = c.ch.Ack(acked, true) // a lost connection ends the deliveries, and they come again
+	if answer > told {
+		_ = c.ch.Ack(answer, true) // a lost connection ends the deliveries, and they come again
 	}
-	return acked
+	return answer
 }
 
 func (c *consumer) forward() bool {
@@ -127,14 +157,10 @@ func (c *consumer) forward() bool {
 			return false
 		}
 		c.mu.Lock()
-		c.delivered = d.DeliveryTag
+		c.deliver(delivery(&d), held{tag: d.DeliveryTag}) // only this goroutine makes it over
 		c.mu.Unlock()
-		select {
-		case c.deliveries <- delivery(&d):
-			return true
-		case <-c.quit:
-			return false
-		}
+		c.began()
+		return true
 	}
 }
 

@@ -29,7 +29,8 @@ func TestFaults(t *testing.T) {
 
 // stream is the traffic to one shard.
 type stream struct {
-	a bus.Address
+	a     bus.Address
+	mixed bool // every second message is Direct
 
 	mu        sync.Mutex
 	confirmed map[int]bool // guarded by mu
@@ -58,7 +59,7 @@ func (s *stream) publish(ctx context.Context, b bus.Bus) {
 	for n := 1; ctx.Err() == nil; n++ {
 		slots <- struct{}{}
 		full := make(chan struct{})
-		m := bus.Message{ID: strconv.Itoa(n), Type: schemas.TypeCommand, Body: make([]byte, 300)}
+		m := bus.Message{ID: strconv.Itoa(n), Type: schemas.TypeCommand, Body: make([]byte, 300), Direct: s.direct(n)}
 		_ = b.Publish(context.WithoutCancel(ctx), s.a, m, func(err error) {
 			s.outcome(n, err)
 			if errors.Is(err, bus.ErrFull) {
@@ -76,6 +77,9 @@ func (s *stream) publish(ctx context.Context, b bus.Bus) {
 		slots <- struct{}{}
 	}
 }
+
+// direct messages come in any order, and again without a mark.
+func (s *stream) direct(n int) bool { return s.mixed && n%2 == 0 }
 
 func (s *stream) outcome(n int, err error) {
 	s.mu.Lock()
@@ -120,6 +124,7 @@ func (s *stream) deliver(d bus.Delivery) {
 	defer s.mu.Unlock()
 	n := number(d.ID)
 	switch {
+	case s.direct(n):
 	case n > s.most:
 		s.most = n
 	case !s.seen[n]:
@@ -194,6 +199,7 @@ func traffic(t *testing.T, b bus.Bus, shards int) (streams []*stream, judge func
 	var publishers, consumers sync.WaitGroup
 	for i := range shards {
 		s := newStream(i)
+		s.mixed = i%2 == 1
 		declare(t, b, s.a)
 		publishers.Go(func() { s.publish(publishing, b) })
 		consumers.Go(func() { s.consume(consuming, b) })

@@ -70,6 +70,14 @@ func (b *Bus) enter(s *session, a bus.Address) (queue string, left func(), err e
 	return r.queue, func() { b.leave(a, r) }, nil
 }
 
+// onlyReply tells whether a is a reply queue, which nobody else can consume, with one consumer.
+func (b *Bus) onlyReply(a bus.Address) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.replies[a]
+	return r != nil && r.consumers == 1
+}
+
 func (b *Bus) leave(a bus.Address, r *replyDestination) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
