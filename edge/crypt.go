@@ -7,26 +7,26 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
-	"strings"
+	"slices"
 )
 
 // cryptWith is crypt(3) with SHA-256 ("$5$"). Source: Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512", whose
 // names the variables have. It is here and not a library's because a create spends a fifth of its processor time in
 // it and made a third of its garbage: docs/adr/0010-what-a-create-costs.md.
 func cryptWith(plain, salt string, rounds int) string {
-	d := newDigester()
-	b := d.sum(plain + salt + plain)
-	text := []byte(plain + salt + repeated(b, len(plain)))
-	for n := len(plain); n > 0; n >>= 1 {
+	d, key, grain := newDigester(), []byte(plain), []byte(salt)
+	b := d.sum(1, key, grain, key)
+	text := append(slices.Concat(key, grain), repeated(b, len(key))...)
+	for n := len(key); n > 0; n >>= 1 {
 		if n&1 != 0 {
 			text = append(text, b...)
 		} else {
-			text = append(text, plain...)
+			text = append(text, key...)
 		}
 	}
-	a := bytes.Clone(d.sum(string(text)))
-	p := repeated(d.sum(strings.Repeat(plain, len(plain))), len(plain))
-	s := repeated(d.sum(strings.Repeat(salt, 16+int(a[0]))), len(salt))
+	a := d.sum(1, text)
+	p := repeated(d.sum(len(key), key), len(key))
+	s := repeated(d.sum(16+int(a[0]), grain), len(grain))
 	texts := newRoundTexts(p, s)
 	for i := range rounds {
 		t := texts.of(i)
@@ -37,8 +37,8 @@ func cryptWith(plain, salt string, rounds int) string {
 }
 
 // repeated is the first n bytes of digest after digest.
-func repeated(digest []byte, n int) string {
-	return string(bytes.Repeat(digest, n/len(digest)+1)[:n])
+func repeated(digest []byte, n int) []byte {
+	return bytes.Repeat(digest, n/len(digest)+1)[:n]
 }
 
 // roundTexts are what the rounds hash, all but the digest a of the round before: there are only eight of them.
@@ -50,29 +50,35 @@ type roundText struct {
 	at     int
 }
 
-func newRoundTexts(p, s string) *roundTexts {
-	const a = "01234567890123456789012345678901" // a place of its length
+func newRoundTexts(p, s []byte) *roundTexts {
+	a := make([]byte, sha256.Size) // a place of its length
+	room := make([]byte, 0, 8*(len(a)+len(s)+2*len(p)+2*sha256.BlockSize))
 	var texts roundTexts
 	for i := range 2 * 3 * 7 {
 		t := texts.of(i)
 		if t.padded != nil {
 			continue
 		}
-		first, last, at := a, p, 0
+		text := room[len(room):]
 		if i%2 != 0 {
-			first, last = p, a
+			text = append(text, p...)
+		} else {
+			text = append(text, a...)
 		}
-		text := first
 		if i%3 != 0 {
-			text += s
+			text = append(text, s...)
 		}
 		if i%7 != 0 {
-			text += p
+			text = append(text, p...)
 		}
 		if i%2 != 0 {
-			at = len(text)
+			t.at = len(text)
+			text = append(text, a...)
+		} else {
+			text = append(text, p...)
 		}
-		*t = roundText{padded(text + last), at}
+		t.padded = pad(text)
+		room = room[:len(room)+len(t.padded)]
 	}
 	return &texts
 }
@@ -81,13 +87,15 @@ func (t *roundTexts) of(i int) *roundText {
 	return &t[i%2][min(i%3, 1)][min(i%7, 1)]
 }
 
-// padded is a text as SHA-256 takes it: one bit, zeros and its length in bits fill the last block.
-func padded(text string) []byte {
+// pad makes a text what SHA-256 takes: one bit, zeros and its length in bits fill the last block.
+func pad(text []byte) []byte {
 	const lengthSize = 8
 	bits := uint64(len(text)) * 8
-	b := append([]byte(text), 0x80)
-	b = append(b, make([]byte, (2*sha256.BlockSize-lengthSize-len(b)%sha256.BlockSize)%sha256.BlockSize)...)
-	return binary.BigEndian.AppendUint64(b, bits)
+	text = append(text, 0x80)
+	for len(text)%sha256.BlockSize != sha256.BlockSize-lengthSize {
+		text = append(text, 0)
+	}
+	return binary.BigEndian.AppendUint64(text, bits)
 }
 
 // digester hashes padded texts and reads each digest from the state of the hash: one call for a text, no copy of the hash.
@@ -102,8 +110,16 @@ func newDigester() *digester {
 	return &digester{hash: h, state: h.(encoding.BinaryAppender)} //nolint:forcetypeassert // documented for sha256.New
 }
 
-// sum is the SHA-256 of a text, valid until the next one.
-func (d *digester) sum(text string) []byte { return d.blocks(padded(text)) }
+// sum is the SHA-256 of a text in parts, n times over.
+func (d *digester) sum(n int, text ...[]byte) []byte {
+	d.hash.Reset()
+	for range n {
+		for _, part := range text {
+			_, _ = d.hash.Write(part) // never fails
+		}
+	}
+	return d.hash.Sum(nil)
+}
 
 // blocks is the SHA-256 of a padded text, valid until the next one: after whole blocks it is the state, behind its magic number.
 func (d *digester) blocks(padded []byte) []byte {

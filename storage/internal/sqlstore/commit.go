@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -17,7 +19,7 @@ const (
 	selectCommitter = `SELECT n FROM committer WHERE id = $1`
 	firstCommit     = `INSERT INTO committer (id, n, updated) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`
 	nextCommit      = `UPDATE committer SET n = $2, updated = $3 WHERE id = $1 AND n = CAST($2 AS BIGINT) - 1`
-	selectEpochs    = `SELECT id, epoch FROM shard`
+	selectEpochs    = `SELECT string_agg(CAST(epoch AS TEXT), ' ' ORDER BY id) FROM shard` // one row: it is read by every commit
 )
 
 // commitStatements lists what a commit runs beside its Writes.
@@ -200,21 +202,19 @@ func compareEpochs(b *storage.Batch, epochs map[schemas.Shard]schemas.Epoch) err
 }
 
 func (s *Store) epochs(ctx context.Context, tx *sqlx.Tx) (map[schemas.Shard]schemas.Epoch, error) {
-	rows, err := s.prepared(ctx, tx, selectEpochs).QueryContext(ctx)
-	if err != nil {
+	var all string
+	if err := s.prepared(ctx, tx, selectEpochs).QueryRowContext(ctx).Scan(&all); err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // Err below tells what matters
 	epochs := make(map[schemas.Shard]schemas.Epoch, schemas.Shards)
-	for rows.Next() {
-		var shard schemas.Shard
-		var epoch schemas.Epoch
-		if err := rows.Scan(&shard, &epoch); err != nil {
-			return nil, err
+	for word := range strings.FieldsSeq(all) {
+		epoch, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("epoch of shard %d: %w", len(epochs), err)
 		}
-		epochs[shard] = epoch
+		epochs[schemas.Shard(len(epochs))] = schemas.Epoch(epoch)
 	}
-	return epochs, rows.Err()
+	return epochs, nil
 }
 
 // size is about how many bytes changes write.

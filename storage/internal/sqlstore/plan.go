@@ -61,7 +61,8 @@ type item[V any] struct {
 
 // latest keeps the last row of each key.
 type latest[K comparable, V any] struct {
-	at    map[K]int
+	at    map[K]int // made with room for units
+	units int
 	items []item[V]
 }
 
@@ -72,7 +73,7 @@ func (l *latest[K, V]) put(k K, it item[V]) {
 		return
 	}
 	if l.at == nil {
-		l.at = make(map[K]int, 64)
+		l.at = make(map[K]int, l.units)
 	}
 	l.at[k] = len(l.items)
 	l.items = append(l.items, it)
@@ -87,7 +88,7 @@ func (l *latest[K, V]) sorted(order func(a, b *V) int) []item[V] {
 
 // newPlan merges the units of a batch; a unit that no store could hold is a *storage.BadUnitError.
 func newPlan(b *storage.Batch) (*plan, error) {
-	p := new(plan)
+	p := newPlanFor(len(b.Units))
 	for i := range b.Units {
 		u := &b.Units[i]
 		if err := checkText(u); err != nil {
@@ -98,6 +99,15 @@ func newPlan(b *storage.Batch) (*plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// newPlanFor makes room for about n units: most batches are small.
+func newPlanFor(n int) *plan {
+	p := new(plan)
+	p.snapshots.units, p.operations.units, p.addresses.units = 2*n, n, n
+	p.reservations.units, p.outbox.units, p.ids.units, p.keys.units = n, n, n, n
+	p.events = make([]item[storage.EventRow], 0, 2*n)
+	return p
 }
 
 func (p *plan) add(i int, u *storage.Unit) error {
