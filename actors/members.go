@@ -17,9 +17,13 @@ const (
 	beatEvery = time.Second
 	// nodeLives is how long a node counts as alive after it was last heard of.
 	nodeLives = 4 * time.Second
-	// letGoAfter is after how many beats that failed in a row a node lets go of its queues: another one can have
-	// them before it counts as dead.
-	letGoAfter = 3
+	// beatAgain is the pause after a beat that failed: a database that is back finds its shards taken up at once.
+	beatAgain = 200 * time.Millisecond
+	// letGoAfter is how long after its last beat a node lets go of its queues: another one can have them before it
+	// counts as dead.
+	letGoAfter = 3 * time.Second
+	// deafFor is for how many beats a node says that it lives although the broker gives it no queue.
+	deafFor = 3
 	// standby is up to which rank a node waits in line for a shard's queue: the broker gives it to the second at
 	// once when the first dies.
 	standby = 2
@@ -30,7 +34,8 @@ const (
 type members struct {
 	engine *Engine
 	joined time.Time                       // of the first beat, by the store's clock
-	missed int                             // beats in a row that failed
+	heard  time.Time                       // when the last beat was sent that came through, by this process's clock
+	failed bool                            // the last one did not
 	deaf   int                             // beats in a row without any queue
 	epochs map[schemas.Shard]schemas.Epoch // at the last beat
 }
@@ -42,8 +47,14 @@ func (m *members) run(ctx context.Context) {
 	for {
 		select {
 		case <-t.C:
-			if err := m.beat(ctx); err != nil && ctx.Err() == nil {
-				m.engine.cfg.Log.Warn("this node could not say that it lives", "error", err)
+			failed := m.failed
+			err := m.beat(ctx)
+			switch {
+			case err == nil && failed:
+				t.Reset(beatEvery)
+			case err != nil && !failed && ctx.Err() == nil:
+				m.engine.cfg.Log.Warn("this node could not say that it lives; it goes on trying", "error", err)
+				t.Reset(beatAgain)
 			}
 		case <-ctx.Done():
 			return
@@ -56,22 +67,24 @@ func (m *members) beat(ctx context.Context) error {
 	e := m.engine
 	subscribed := e.subscribed()
 	// A node that could not beat has let go of its queues by itself, and asks for them only after a beat.
-	if m.deaf++; m.joined.IsZero() || m.missed > 0 || len(subscribed) > 0 {
+	if m.deaf++; m.joined.IsZero() || m.failed || len(subscribed) > 0 {
 		m.deaf = 0
 	}
-	if m.deaf > letGoAfter {
+	if m.deaf > deafFor {
 		return nil // others shall have its shards
 	}
 	ctx, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
+	sent := e.cfg.Now()
 	now, err := e.cfg.Store.Beat(ctx, storage.Node{Name: e.cfg.Node, Subscribed: subscribed}, nodeLives)
 	if err != nil {
-		if m.missed++; m.missed >= letGoAfter {
+		m.failed = true
+		if e.cfg.Now().Sub(m.heard) >= letGoAfter {
 			e.toAll(cutOff{})
 		}
 		return fmt.Errorf("beat: %w", err)
 	}
-	m.missed = 0
+	m.heard, m.failed = sent, false
 	if m.joined.IsZero() {
 		i := slices.IndexFunc(now.Nodes, func(n storage.Node) bool { return n.Name == e.cfg.Node })
 		m.joined = now.Nodes[i].Seen
