@@ -2,7 +2,6 @@ package ozone
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -30,6 +29,7 @@ type inbox struct {
 	clock func() time.Time
 	taken time.Time   // since when another process has the queue; zero: none has; only receive changes it
 	lost  func(error) // told when another process keeps it
+	bury  func(context.Context, bus.DeadLetter) error
 	now   *window     // what the agent receives from; only receive changes it
 }
 
@@ -44,7 +44,7 @@ type window struct {
 
 // openInbox waits for another process of this host to end, and fails when it does not.
 func (n *Node) openInbox(ctx context.Context, host schemas.HostID) (*inbox, error) {
-	in := &inbox{bus: n.bus, queue: bus.HostQueue(host), host: host, clock: n.local, lost: n.fail}
+	in := &inbox{bus: n.bus, queue: bus.HostQueue(host), host: host, clock: n.local, lost: n.fail, bury: n.bury}
 	patience := time.NewTimer(takenPatience)
 	defer patience.Stop()
 	tick := time.NewTicker(takenPause)
@@ -103,7 +103,8 @@ func (in *inbox) missed(err error) {
 	}
 }
 
-// receive waits for the next step. A message that is none is done with: it would come for ever.
+// receive waits for the next step. A message that is none is a dead letter: no other process could take it, and it would come
+// for ever.
 func (in *inbox) receive(ctx context.Context) (agent.Delivery, error) {
 	if in.now == nil {
 		if err := in.open(ctx); err != nil {
@@ -121,8 +122,7 @@ func (in *inbox) receive(ctx context.Context) (agent.Delivery, error) {
 		}
 		step, err := decodeStep(d.Message)
 		if err != nil {
-			w.finish(d.Tag)
-			return agent.Delivery{}, err
+			return agent.Delivery{}, in.reject(ctx, w, &d, err)
 		}
 		return agent.Delivery{Step: *step, Done: func() { w.finish(d.Tag) }}, nil
 	case <-ctx.Done():
@@ -131,14 +131,35 @@ func (in *inbox) receive(ctx context.Context) (agent.Delivery, error) {
 }
 
 func decodeStep(m bus.Message) (*schemas.Step, error) {
-	if m.Type != schemas.TypeStep {
-		return nil, fmt.Errorf("message %q of type %q dropped: want a step", m.ID, m.Type)
+	decoded, err := schemas.DecodeMessage(m.Type, m.Body)
+	if err != nil {
+		return nil, err
 	}
-	var step schemas.Step
-	if err := json.Unmarshal(m.Body, &step); err != nil {
-		return nil, fmt.Errorf("message %q dropped: %w", m.ID, err)
+	step, ok := decoded.(*schemas.Step)
+	if !ok {
+		return nil, fmt.Errorf("it is of type %s, a host takes steps", m.Type)
 	}
-	return &step, nil
+	return step, nil
+}
+
+// reject buries a message and acknowledges it then, as a shard does. The steps behind it wait meanwhile.
+func (in *inbox) reject(ctx context.Context, w *window, d *bus.Delivery, why error) error {
+	err := in.bury(ctx, bus.DeadLetter{Message: d.Message, From: in.queue, Redeliveries: d.Redeliveries, Reason: why.Error(), Died: in.clock()})
+	if ctx.Err() == nil && !errors.Is(err, bus.ErrClosed) {
+		w.finish(d.Tag)
+	}
+	return fmt.Errorf("message %q is no step: %w", d.ID, errors.Join(why, err))
+}
+
+// bury keeps a dead letter of a host.
+func (n *Node) bury(ctx context.Context, l bus.DeadLetter) error {
+	n.dead.Add(1)
+	n.cfg.Log.Error("dead letter", "queue", string(l.From), "message", l.ID, "type", string(l.Type), "reason", l.Reason)
+	err := bus.Bury(ctx, n.bus, l)
+	if err != nil {
+		n.cfg.Log.Error("dead letter not kept", "message", l.ID, "error", err)
+	}
+	return err
 }
 
 // finish marks a delivery as done. It is harmless when called twice.

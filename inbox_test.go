@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -45,6 +46,11 @@ func TestInboxPassesOverWhatIsNoStep(t *testing.T) {
 		}
 	}
 	receiveStep(t, in).Done()
+	dead := b.Dead()
+	if len(dead) != 2 || dead[0].From != bus.HostQueue(7) || !strings.Contains(dead[0].Reason, "decode step") ||
+		!strings.Contains(dead[1].Reason, "a host takes steps") {
+		t.Errorf("dead letters %+v, want both with their reasons", dead)
+	}
 	if waiting, unacked := b.Depth(); waiting != 0 || unacked != 0 {
 		t.Errorf("Depth() = %d, %d, want 0, 0", waiting, unacked)
 	}
@@ -141,7 +147,7 @@ func TestAHostOfAnotherProcessIsRefusedAtTheStart(t *testing.T) {
 func inboxOf(t *testing.T) (*inproc.Bus, *inbox) {
 	t.Helper()
 	b := inproc.New(inproc.Config{})
-	n := &Node{bus: b, local: time.Now}
+	n := &Node{bus: b, local: time.Now, cfg: Config{Log: slog.New(slog.DiscardHandler)}}
 	in, err := n.openInbox(t.Context(), 7)
 	if err != nil {
 		t.Fatalf("openInbox() = %v, want nil", err)

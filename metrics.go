@@ -48,6 +48,8 @@ func engineMetrics() []metric {
 			func(s actors.Stats) float64 { return float64(s.Outbox) }),
 		number(prometheus.CounterValue, "ozone_decision_panics_total", "Decisions that failed by a defect. Must be 0.",
 			func(s actors.Stats) float64 { return float64(s.Panics) }),
+		number(prometheus.CounterValue, "ozone_suspects_total", "Tries of messages that may have ended a process. Must be 0.",
+			func(s actors.Stats) float64 { return float64(s.Suspects) }),
 	}
 }
 
@@ -60,6 +62,7 @@ type depths interface {
 type collector struct {
 	node    *Node
 	metrics []metric
+	dead    *prometheus.Desc
 	waiting *prometheus.Desc
 	unacked *prometheus.Desc
 }
@@ -69,18 +72,22 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, m := range c.metrics {
 		out <- m.desc
 	}
+	out <- c.dead
 	out <- c.waiting
 	out <- c.unacked
 }
 
 // Collect sends the numbers.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
+	dead := c.node.dead.Load()
 	if c.node.engine != nil {
 		stats := c.node.engine.Stats()
+		dead += stats.Dead
 		for _, m := range c.metrics {
 			out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.of(stats))
 		}
 	}
+	out <- prometheus.MustNewConstMetric(c.dead, prometheus.CounterValue, float64(dead))
 	own, ok := c.node.bus.(depths)
 	if !ok {
 		return // the broker's own metrics say it
@@ -98,6 +105,7 @@ func (n *Node) metrics() func(io.Writer) error {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&collector{
 			node: n, metrics: engineMetrics(),
+			dead:    prometheus.NewDesc("ozone_dead_letters_total", "Messages that nobody could deal with. Must be 0.", nil, nil),
 			waiting: prometheus.NewDesc("ozone_bus_waiting", "Messages in queues, not delivered yet.", nil, nil),
 			unacked: prometheus.NewDesc("ozone_bus_unacked", "Messages delivered and not acknowledged yet.", nil, nil),
 		},

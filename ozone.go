@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,9 +51,10 @@ type Node struct {
 	engine   *actors.Engine // nil without its role
 	edge     *edge.Server   // nil without its role
 	listener net.Listener
-	failed   chan error // holds one error: why a part that serves in the background ended
-	stops    []stop     // in the order of the starts
-	demoKey  string     // "" without the demo account
+	failed   chan error   // holds one error: why a part that serves in the background ended
+	stops    []stop       // in the order of the starts
+	demoKey  string       // "" without the demo account
+	dead     atomic.Int64 // dead letters of its hosts
 }
 
 type stop struct {

@@ -1,7 +1,7 @@
 // Package actors runs the durable actors: every server, image, account, host and cluster is one, and a
 // shard of them is the unit of ownership, order, commit and failure.
 //
-// A command's way: deliveries.go takes it from the bus, known.go finds out whether it repeats another, turn.go passes
+// A command's way: deliveries.go takes it from the bus, suspect.go when it may have ended a process before, known.go finds out whether it repeats another, turn.go passes
 // it through its actors, cell.go asks the pure functions of package core, committer.go makes the result durable,
 // teller.go tells everybody. shard.go is who owns all this, reset.go what becomes of what goes wrong.
 package actors
@@ -30,6 +30,7 @@ type Rules = core.Rules
 type Store interface {
 	storage.Committer
 	storage.Claims
+	storage.Suspects
 	storage.Members
 	// Operation finds what an idempotency key's first command was answered.
 	Operation(ctx context.Context, account schemas.AccountID, id schemas.OperationID) (storage.OperationRow, error)
@@ -66,7 +67,8 @@ type Engine struct {
 	loader    *loader
 	beside    func(job func(context.Context)) // runs a job on a goroutine of its own; its context ends with the engine
 	stats     counters
-	fatal     chan error // holds one error
+	fatal     chan error    // holds one error
+	trial     chan struct{} // holds one word while a suspect is handled
 
 	shards [schemas.Shards]*actor.PID  // set before the first message is sent
 	here   [schemas.Shards]atomic.Bool // the shard is owned by this node, as far as it knows
@@ -88,7 +90,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("new engine: a field of the config is missing")
 	}
 	cfg.Rules = withDefaults(cfg.Rules)
-	return &Engine{cfg: cfg, fatal: make(chan error, 1), ended: make(chan struct{})}, nil
+	return &Engine{cfg: cfg, fatal: make(chan error, 1), trial: make(chan struct{}, 1), ended: make(chan struct{})}, nil
 }
 
 func withDefaults(r Rules) Rules {

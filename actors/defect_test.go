@@ -177,7 +177,7 @@ func TestAPanicOfTheShardItselfIsNotSilent(t *testing.T) {
 	c.mu.Unlock()
 }
 
-func TestWhatNoActorCanBeToldIsDropped(t *testing.T) {
+func TestWhatNoActorCanBeToldIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	queue := bus.ShardQueue(schemas.ShardOf(testAccount))
@@ -185,9 +185,28 @@ func TestWhatNoActorCanBeToldIsDropped(t *testing.T) {
 		r.publish(queue, schemas.TypeOutcome, "outcome", &schemas.Outcome{V: 1, Actor: schemas.Ref{Kind: kind, ID: 1}})
 	}
 	r.publish(queue, schemas.TypeStep, "step", &schemas.Step{V: 1, Host: 1})
+	if err := bus.Send(t.Context(), r.bus, queue, bus.Message{ID: "torn", Type: schemas.TypeCommand, Body: []byte("{")}); err != nil {
+		t.Fatal(err)
+	}
 	r.publish(queue, "rumour", "rumour", &schemas.Step{V: 1})
+	r.publish(queue, schemas.TypeCommand, "of tomorrow", &schemas.Command{V: schemas.MessageV + 1})
+	r.quiet()
 	r.create("")
-	if n := r.engine.Stats().Panics; n != 0 {
-		t.Errorf("%d panics", n)
+	reasons := make(map[string]bus.DeadLetter)
+	for _, d := range r.queues.Dead() {
+		reasons[d.Reason] = d
+	}
+	if n := len(r.queues.Dead()); n != 8 || len(reasons) != 8 || r.engine.Stats().Dead != 8 {
+		t.Errorf("dead letters %+v, counted %d, want 8 with their reasons", reasons, r.engine.Stats().Dead)
+	}
+	for reason, times := range map[string]int{
+		`unknown format: message type "rumour"`: 3, "unknown format: version 2 of command, 1 is known": 3,
+	} {
+		if d := reasons[reason]; d.From != queue || d.Redeliveries < times {
+			t.Errorf("dead letter %q = %+v, want it after others had a chance to read it", reason, d)
+		}
+	}
+	if st := r.engine.Stats(); st.Panics != 0 || st.Suspects != 0 {
+		t.Errorf("%d panics, %d suspects, want none", st.Panics, st.Suspects)
 	}
 }

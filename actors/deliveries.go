@@ -24,6 +24,8 @@ type arrived struct {
 	err      error // it cannot be read
 	defects  int   // see defectsRefused
 	again    bool  // it was dispatched before
+	tries    int   // of a suspect, this one included
+	dead     bool  // it is being buried
 }
 
 // The messages of a shard's mailbox about its queue.
@@ -66,8 +68,11 @@ func (e *Engine) relay(ctx context.Context, to *actor.PID, c bus.Consumer) {
 				e.system.Root.Send(to, hungUp{c})
 				return
 			}
-			m, err := decode(&d)
-			e.system.Root.Send(to, &arrived{consumer: c, delivery: d, message: m, err: err})
+			a := &arrived{consumer: c, delivery: d}
+			if !a.suspect() {
+				a.message, a.err = decode(&d)
+			}
+			e.system.Root.Send(to, a)
 		case <-ctx.Done():
 			return
 		}
@@ -122,24 +127,26 @@ func decode(d *bus.Delivery) (schemas.Message, error) {
 	return nil, fmt.Errorf("it is for %s", to)
 }
 
-// arrived queues a delivery. One that cannot be read is logged and acknowledged: it would poison every owner.
+// arrived queues a delivery.
 func (s *shard) arrived(ctx actor.Context, a *arrived) {
 	if s.stopping() || a.consumer != s.consumer {
 		return // not acknowledged: the next owner gets it
 	}
 	s.window.add(a)
 	s.own(ctx)
-	if a.err != nil {
-		s.engine.cfg.Log.Error("message dropped: it cannot be read", "shard", int(s.id), "type", string(a.delivery.Type), "error", a.err)
-	}
-	if a.message == nil {
-		s.ack(a)
-		return
-	}
-	if _, ok := a.message.(*schemas.Command); ok {
+	if a.delivery.Type == schemas.TypeCommand {
 		s.engine.stats.commands.Add(1)
 	}
-	s.push(ctx, item{message: a.message, to: a.message.To(), arrived: a})
+	switch {
+	case a.suspect():
+		s.push(ctx, item{arrived: a})
+	case a.err != nil:
+		s.unread(ctx, a)
+	case a.message == nil:
+		s.ack(a)
+	default:
+		s.push(ctx, item{message: a.message, to: a.message.To(), arrived: a})
+	}
 }
 
 // ack marks a delivery as done and acknowledges the contiguous prefix. A delivery of a lost consumer comes again.

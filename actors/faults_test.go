@@ -24,6 +24,7 @@ type faultyStore struct {
 	onKnown  func() error
 	onLease  func() error
 	onBeat   func() error
+	onTry    func()
 }
 
 // set changes the hooks.
@@ -82,6 +83,13 @@ func (f *faultyStore) Beat(ctx context.Context, n storage.Node, within time.Dura
 		}
 	}
 	return f.Store.Beat(ctx, n, within)
+}
+
+func (f *faultyStore) Suspect(ctx context.Context, s schemas.Shard, e schemas.Epoch, id string) (int, error) {
+	if on := hook(f, &f.onTry); on != nil {
+		on()
+	}
+	return f.Store.Suspect(ctx, s, e, id)
 }
 
 func (f *faultyStore) LeaseIDs(ctx context.Context, s schemas.Shard, e schemas.Epoch, kind schemas.ActorKind) (storage.IDBlock, error) {

@@ -53,7 +53,7 @@ func (s *shard) recall(ctx actor.Context, i item, c *schemas.Command) {
 // shard itself remembers the ids until they expire: a read for each would cost more than all the rest of its turn.
 func (s *shard) mayRepeat(i item, c *schemas.Command) bool {
 	_, seen := s.seen[c.ID]
-	again := i.arrived.again || i.arrived.delivery.Redelivered
+	again := i.arrived.again || i.arrived.delivery.Redeliveries > 0
 	past := c.Created.Before(s.claimedAt.Add(clockSlack)) || !c.Expires.After(s.turn.now)
 	if !past {
 		s.seen[c.ID] = c.Expires

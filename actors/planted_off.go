@@ -12,3 +12,5 @@ func (c *committer) tellEarly(*unit) {}
 func (s *shard) ackEarly(*unit) {}
 
 func plantOn(*schemas.Command) {}
+
+func plantDeath(any) {}

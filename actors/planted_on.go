@@ -5,6 +5,7 @@ package actors
 import (
 	"os"
 
+	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -14,6 +15,7 @@ const (
 	plantStep   = "step-before-commit"
 	plantDedupe = "no-dedupe"
 	plantAck    = "ack-before-commit"
+	plantPoison = "poison"
 )
 
 var planted = os.Getenv("OZONE_PLANT")
@@ -39,5 +41,13 @@ func (s *shard) ackEarly(u *unit) {
 func plantOn(c *schemas.Command) {
 	if planted == plantDedupe {
 		c.Key = nil
+	}
+}
+
+// plantDeath ends the process when an actor is about to decide on a command with a certain name.
+func plantDeath(message any) {
+	a, ok := message.(*core.Admit)
+	if ok && planted == plantPoison && a.Command.Params.Name != nil && *a.Command.Params.Name == plantPoison {
+		os.Exit(1)
 	}
 }

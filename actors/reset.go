@@ -205,13 +205,16 @@ func (s *shard) forgetAll(ctx actor.Context) {
 	s.engine.stats.open.Add(-int64(len(s.ops)))
 	s.engine.stats.outbox.Add(-int64(len(s.outbox)))
 	s.timers.stop()
+	s.endTrial()
 	s.forget()
 	for _, i := range s.queue {
 		s.keepLetter(i)
 	}
 	s.queue = nil
 	for _, a := range s.window.pending() {
-		s.queue = append(s.queue, redispatch(a))
+		if !a.dead {
+			s.queue = append(s.queue, redispatch(a))
+		}
 	}
 	s.queue = append(s.queue, s.letters...)
 	s.letters = nil
@@ -221,6 +224,9 @@ func (s *shard) forgetAll(ctx actor.Context) {
 // meets its second defect its actor must give up.
 func redispatch(a *arrived) item {
 	a.again = true
+	if a.suspect() {
+		return item{arrived: a}
+	}
 	i := item{message: a.message, to: a.message.To(), arrived: a}
 	if _, command := a.message.(*schemas.Command); !command && a.defects >= defectsRefused {
 		i.message = poisonMessage

@@ -47,6 +47,8 @@ type shard struct {
 	queue      []item
 	turn       *turn
 	turns      uint64
+	trial      *trial // nil: no suspect is being handled
+	burials    int    // dead letters on their way
 	consumer   bus.Consumer
 	asking     bool // a Consume is under way
 	window     window
@@ -176,6 +178,10 @@ func (s *shard) receive(ctx actor.Context) {
 		s.hungUp(ctx, m.consumer)
 	case consuming:
 		s.consuming(ctx, m)
+	case tried:
+		s.tried(ctx, m)
+	case buried:
+		s.buried(ctx, m)
 	case reopen:
 		s.consume(ctx)
 	case alarm:
@@ -196,12 +202,19 @@ func (s *shard) push(ctx actor.Context, i item) {
 	s.next(ctx)
 }
 
-// next begins the next turn when none is under way.
+// next begins the next turn when none is under way. A suspect waits until nothing else of the shard is.
 func (s *shard) next(ctx actor.Context) {
-	for s.turn == nil && s.running && len(s.queue) > 0 {
+	for s.turn == nil && s.trial == nil && s.running && len(s.queue) > 0 {
 		i := s.queue[0]
+		if i.arrived.suspect() && s.flights > 0 {
+			break
+		}
 		s.queue[0] = item{}
 		s.queue = s.queue[1:]
+		if i.arrived.suspect() {
+			s.try(ctx, i.arrived)
+			break
+		}
 		s.start(ctx, i)
 	}
 	s.quietNow(ctx)
@@ -217,7 +230,7 @@ func (s *shard) taken(ctx actor.Context, l *letter) {
 
 // quietNow ends a drain or a hand-over when everything taken is decided and committed, or can never be.
 func (s *shard) quietNow(ctx actor.Context) {
-	switch quiet := s.turn == nil && len(s.queue) == 0 && s.flights == 0 && !s.restarting && !s.owesAnswers(); {
+	switch quiet := s.turn == nil && s.trial == nil && len(s.queue) == 0 && s.flights+s.burials == 0 && !s.restarting && !s.owesAnswers(); {
 	case s.draining != nil && (quiet || s.gone):
 		s.endDrain()
 	case s.leaving && quiet && !s.claiming:
@@ -280,10 +293,10 @@ func (s *shard) committed(ctx actor.Context, units []*unit) {
 				r.stored = true
 			}
 		}
-		s.ack(u.item.arrived)
+		s.concluded(u.item.arrived)
 	}
 	s.restart(ctx)
-	s.quietNow(ctx)
+	s.next(ctx)
 }
 
 // snapshotsStored lets go of actors whose row is gone for good.

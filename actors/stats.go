@@ -15,12 +15,14 @@ type Stats struct {
 	Open        int64 // operations under way now
 	Overdue     int64 // timers due for more than 10 s now: must be 0
 	Panics      int64 // decisions that failed by a defect
+	Suspects    int64 // tries of messages that may have ended a process
+	Dead        int64 // messages that nobody could deal with
 	CommitNanos int64 // time spent inside commits
 }
 
 // counters are Stats in the making.
 type counters struct {
-	commands, accepted, refused, ended, commits, units, loaded, outbox, open, overdue, panics, commitNanos atomic.Int64
+	commands, accepted, refused, ended, commits, units, loaded, outbox, open, overdue, panics, suspects, dead, commitNanos atomic.Int64
 }
 
 // Stats reads the counters; each is exact, together they are not one instant.
@@ -29,6 +31,6 @@ func (e *Engine) Stats() Stats {
 	return Stats{
 		Commands: c.commands.Load(), Accepted: c.accepted.Load(), Refused: c.refused.Load(), Ended: c.ended.Load(),
 		Commits: c.commits.Load(), Units: c.units.Load(), Loaded: c.loaded.Load(), Outbox: c.outbox.Load(),
-		Open: c.open.Load(), Overdue: c.overdue.Load(), Panics: c.panics.Load(), CommitNanos: c.commitNanos.Load(),
+		Open: c.open.Load(), Overdue: c.overdue.Load(), Panics: c.panics.Load(), Suspects: c.suspects.Load(), Dead: c.dead.Load(), CommitNanos: c.commitNanos.Load(),
 	}
 }

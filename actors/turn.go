@@ -81,6 +81,8 @@ func (s *shard) route(ctx actor.Context) {
 func (s *shard) refusal(i item, c *schemas.Command) *schemas.Error {
 	_, sick := s.sick[subject(c)]
 	switch {
+	case i.arrived.condemned():
+		return poisonError()
 	case sick, i.arrived.defects >= defectsRefused:
 		return internalError()
 	case len(s.outbox) >= maxOutbox:
@@ -144,6 +146,7 @@ func (s *shard) proceed(ctx actor.Context) {
 	if core.MayOpen(told.Message) {
 		in.NewOperation = schemas.OperationID(uuid.Must(uuid.NewV7()).String())
 	}
+	plantDeath(told.Message)
 	ctx.Send(c.pid, &ask{turn: t.id, message: told.Message, input: in})
 }
 
@@ -279,8 +282,11 @@ func (s *shard) end(ctx actor.Context) {
 	s.answerLater(t)
 	s.keep(ctx, t)
 	s.turn = nil
+	if a := u.item.arrived; a.suspect() && !a.condemned() {
+		u.rows.Cleared = append(u.rows.Cleared, a.key())
+	}
 	if u.empty() {
-		s.ack(u.item.arrived)
+		s.concluded(u.item.arrived)
 		s.next(ctx)
 		return
 	}

@@ -72,7 +72,7 @@ func newUnit(s *shard, i item) *unit {
 func (u *unit) empty() bool {
 	r := &u.rows
 	return len(r.Snapshots)+len(r.Operations)+len(r.Keys)+len(r.Events)+len(r.Outbox)+len(r.Answered)+len(r.Reservations)+
-		len(r.Addresses)+len(u.answers)+len(u.steps)+len(u.letters)+len(u.asks) == 0
+		len(r.Addresses)+len(r.Cleared)+len(u.answers)+len(u.steps)+len(u.letters)+len(u.asks) == 0
 }
 
 // address finds out which of the shards that the unit has something to say to are here.

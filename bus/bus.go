@@ -59,8 +59,10 @@ type Message struct {
 // Delivery is a message as it arrives.
 type Delivery struct {
 	Message
-	Tag         uint64 // ascending per consumer from 1, without gaps
-	Redelivered bool   // it may have been delivered before
+	Tag uint64 // ascending per consumer from 1, without gaps
+	// Redeliveries is how often it may have been delivered before, as far as the bus knows; 0: never. Being in the
+	// window of a consumer that has ended counts, whether it was read or not.
+	Redeliveries int
 }
 
 // Publisher sends messages.
@@ -81,14 +83,15 @@ type Consumer interface {
 	// Ack acknowledges every delivery up to and including tag. It may be called with any tag, also an
 	// acknowledged one; after Close it does nothing.
 	Ack(tag uint64)
-	// Close ends the consumer. What was not acknowledged is delivered again, first and in order and
-	// marked Redelivered, to the next consumer. It may be called twice.
+	// Close ends the consumer. What was not acknowledged is delivered again, first and in order and with
+	// one more of Redeliveries, to the next consumer. It may be called twice.
 	Close()
 }
 
 // Bus is a connection to the broker.
 type Bus interface {
 	Publisher
+	DeadLetters
 	// Declare makes the queue if it is not there. Shard and host queues outlive their consumers,
 	// reply queues end with theirs.
 	Declare(ctx context.Context, a Address) error

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -182,44 +183,77 @@ type HostNoted struct {
 // To is the host's actor.
 func (n *HostNoted) To() Ref { return n.Host.Ref() }
 
-// DecodeMessage reads the body of a message that a shard can get. A type or version it does not
-// know is an error of KindInternal: the shard is released, never the message lost.
+// ErrForeign is a message of a type or a version that this program does not know: a newer one may.
+var ErrForeign = errors.New("unknown format")
+
+// DecodeMessage reads the body of a message that a shard or a host can get. ErrForeign is for others to deal with: the shard
+// is released, never the message lost.
 func DecodeMessage(t MessageType, body []byte) (Message, error) {
-	m := newMessage(t)
+	m, v := newMessage(t)
 	if m == nil {
-		return nil, Errorf(KindInternal, "unknown message type %q", string(t))
+		return nil, fmt.Errorf("%w: message type %q", ErrForeign, string(t))
 	}
-	if err := json.Unmarshal(body, m); err != nil {
+	err := json.Unmarshal(body, m)
+	if err != nil {
+		*v = version(body) // a newer one may read otherwise
+	}
+	if *v > MessageV {
+		return nil, fmt.Errorf("%w: version %d of %s, %d is known", ErrForeign, *v, t, MessageV)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", t, err)
 	}
 	return m, nil
 }
 
-func newMessage(t MessageType) Message {
+// version is what a body says, 0 when it says nothing.
+func version(body []byte) int {
+	var b struct {
+		V int `json:"v"`
+	}
+	if json.Unmarshal(body, &b) != nil {
+		return 0
+	}
+	return b.V
+}
+
+// newMessage is an empty message of a type, and its version.
+func newMessage(t MessageType) (m Message, v *int) {
 	switch t {
 	case TypeCommand:
-		return new(Command)
+		m := new(Command)
+		return m, &m.V
 	case TypeStep:
-		return new(Step)
+		m := new(Step)
+		return m, &m.V
 	case TypeOutcome:
-		return new(Outcome)
+		m := new(Outcome)
+		return m, &m.V
 	case TypeHeartbeat:
-		return new(Heartbeat)
+		m := new(Heartbeat)
+		return m, &m.V
 	case TypeAllocate:
-		return new(Allocate)
+		m := new(Allocate)
+		return m, &m.V
 	case TypeAllocated:
-		return new(Allocated)
+		m := new(Allocated)
+		return m, &m.V
 	case TypeRelease:
-		return new(Release)
+		m := new(Release)
+		return m, &m.V
 	case TypeReleased:
-		return new(Released)
+		m := new(Released)
+		return m, &m.V
 	case TypeFence:
-		return new(Fence)
+		m := new(Fence)
+		return m, &m.V
 	case TypeNotice:
-		return new(HostNotice)
+		m := new(HostNotice)
+		return m, &m.V
 	case TypeNoted:
-		return new(HostNoted)
+		m := new(HostNoted)
+		return m, &m.V
 	default:
-		return nil
+		return nil, nil
 	}
 }

@@ -185,9 +185,17 @@ func TestUnknownMessagesAreErrorsNeverLost(t *testing.T) {
 			t.Errorf("DecodeMessage(%q, %s) = %v, %v; want an error", c.t, c.body, m, err)
 		}
 	}
-	_, err := DecodeMessage("of tomorrow", nil)
-	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != KindInternal {
-		t.Errorf("error of an unknown type is %v, want %s", err, KindInternal)
+	for _, c := range []struct {
+		t       MessageType
+		body    string
+		foreign bool
+	}{
+		{"of tomorrow", "{}", true}, {TypeOutcome, `{"v":2}`, true}, {TypeStep, `{"v":2,"host":{"of":"tomorrow"}}`, true},
+		{TypeStep, `{"v":1,"host":{}}`, false}, {TypeCommand, "{", false},
+	} {
+		if _, err := DecodeMessage(c.t, []byte(c.body)); errors.Is(err, ErrForeign) != c.foreign || err == nil {
+			t.Errorf("DecodeMessage(%q, %s) = %v, want ErrForeign: %v", c.t, c.body, err, c.foreign)
+		}
 	}
 }
 

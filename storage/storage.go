@@ -51,6 +51,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Reader
 	Committer
 	Claims
+	Suspects
 	Members
 	Tokens
 	Operator
@@ -145,6 +146,7 @@ type Unit struct {
 	Reservations []schemas.Reservation       // by (server, copy): replaced; Released keeps a tombstone
 	Addresses    []schemas.Address           // by IP: replaced
 	NextIDs      map[schemas.ActorKind]int64 // first id of the shard's block not given out yet
+	Cleared      []string                    // ids of suspects of Shard that are done with: their tries are forgotten
 }
 
 // Snapshot is the stored form of an actor.
@@ -203,6 +205,13 @@ type Claims interface {
 	Payload(ctx context.Context, account schemas.AccountID, id schemas.OperationID) ([]byte, error)
 	// Known reads the operation and the key that a command may repeat; absent parts are zero (OperationRow.ID == "", Key.Operation == "").
 	Known(ctx context.Context, account schemas.AccountID, id schemas.OperationID, keyHash []byte) (OperationRow, Key, error)
+}
+
+// Suspects is for messages that may have ended the processes which handled them.
+type Suspects interface {
+	// Suspect counts one more try of a message of a shard, in a transaction of its own, and returns how many there were,
+	// this one included. A unit that clears the message makes it none. id is clean text.
+	Suspect(ctx context.Context, s schemas.Shard, e schemas.Epoch, id string) (int, error)
 }
 
 // Members is for the engines that share the shards.
@@ -343,6 +352,6 @@ type Violation struct {
 // Sweeper is what a store has beside Store when it forgets old rows itself.
 type Sweeper interface {
 	// Sweep deletes, in small transactions, what is older at now than its retention, and returns how many
-	// rows went: events 14 days, ended operations and deleted servers 30 days, expired keys and tokens.
+	// rows went: events and suspects 14 days, ended operations and deleted servers 30 days, expired keys and tokens.
 	Sweep(ctx context.Context, now time.Time) (int64, error)
 }

@@ -120,12 +120,17 @@ func (b *Bus) Publish(ctx context.Context, to bus.Address, m bus.Message, confir
 		confirmed(err)
 		return nil
 	}
+	return b.hand(ctx, p, confirmed)
+}
+
+// hand gives p to the lane of its key.
+func (b *Bus) hand(ctx context.Context, p publishing, confirmed func(error)) error {
 	s := b.publish.session()
 	if s == nil {
 		confirmed(b.away(bus.ErrFull))
 		return nil
 	}
-	lane := s.lanes[maphash.String(b.seed, string(to))%uint64(len(s.lanes))]
+	lane := s.lanes[maphash.String(b.seed, p.key)%uint64(len(s.lanes))]
 	handed, err := lane.publish(ctx, p, confirmed)
 	if err != nil || handed {
 		return err

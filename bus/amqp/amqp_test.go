@@ -40,12 +40,45 @@ func TestBus(t *testing.T) {
 	t.Parallel()
 	const limit = 2500
 	var vhosts atomic.Int32
+	var urls sync.Map // of each bus
 	// An expired message still reaches a consumer that waits, and the broker ends a queue when it gets round to it.
-	traits := bustest.Traits{Limit: limit, LimitSlack: 64}
+	traits := bustest.Traits{Limit: limit, LimitSlack: 64, Dead: func(t *testing.T, b bus.Bus) []bus.DeadLetter {
+		t.Helper()
+		url, _ := urls.Load(b)
+		return deadLetters(t, fmt.Sprint(url))
+	}}
 	bustest.Run(t, traits, func(t *testing.T) bus.Bus {
 		t.Helper()
-		return open(t, amqp.Config{URL: shared.Vhost(t, fmt.Sprint("suite", vhosts.Add(1))), QueueLimit: limit})
+		url := shared.Vhost(t, fmt.Sprint("suite", vhosts.Add(1)))
+		b := open(t, amqp.Config{URL: url, QueueLimit: limit})
+		urls.Store(bus.Bus(b), url)
+		return b
 	})
+}
+
+// deadLetters takes them out of their queue, as an operator's tool would.
+func deadLetters(t *testing.T, url string) []bus.DeadLetter {
+	t.Helper()
+	var list []bus.DeadLetter
+	raw(t, url, func(ch *amqp091.Channel) error {
+		for {
+			d, ok, err := ch.Get("ozone.dead", true)
+			if err != nil || !ok {
+				return err
+			}
+			l := bus.DeadLetter{From: bus.Address(d.RoutingKey), Died: d.Timestamp, Message: bus.Message{
+				ID: d.MessageId, Type: schemas.MessageType(d.Type), CorrelationID: d.CorrelationId, ReplyTo: bus.Address(d.ReplyTo), Body: d.Body,
+			}}
+			l.Reason, _ = d.Headers["ozone-reason"].(string)
+			times, _ := d.Headers["ozone-redeliveries"].(int64)
+			l.Redeliveries = int(times)
+			if at, ok := d.Headers["ozone-expires"].(int64); ok {
+				l.Expires = time.Unix(0, at)
+			}
+			list = append(list, l)
+		}
+	})
+	return list
 }
 
 // Confirms and refusals of one lane come mixed, and "all up to here" must not turn a refusal before it into a confirm.

@@ -55,5 +55,26 @@ func delivery(d *amqp091.Delivery) bus.Delivery {
 	if at, ok := d.Headers[expiresHeader].(int64); ok {
 		m.Expires = time.Unix(0, at)
 	}
-	return bus.Delivery{Message: m, Tag: d.DeliveryTag, Redelivered: d.Redelivered}
+	return bus.Delivery{Message: m, Tag: d.DeliveryTag, Redeliveries: redeliveries(d)}
+}
+
+// The headers in which a quorum queue counts. From RabbitMQ 4.3 on the first one leaves out returns that are nobody's
+// failure, and the second one has all.
+const (
+	countHeader    = "x-delivery-count"
+	acquiredHeader = "x-acquired-count"
+)
+
+// redeliveries is what the broker says. A classic queue says only that it is not the first time.
+func redeliveries(d *amqp091.Delivery) int {
+	if !d.Redelivered {
+		return 0
+	}
+	n := int64(1)
+	for _, header := range []string{countHeader, acquiredHeader} {
+		if counted, ok := d.Headers[header].(int64); ok {
+			n = max(n, counted)
+		}
+	}
+	return int(n)
 }

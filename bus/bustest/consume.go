@@ -104,6 +104,21 @@ func redelivers(s *suite) {
 	expect(t, d, 8, 10, false)
 }
 
+func countsRedeliveries(s *suite) {
+	t := s.t
+	a := s.shard(t, 1)
+	s.send(t, a, 1, 2)
+	for times := range 7 {
+		c := s.consume(t, a, 4)
+		for n := 1; n <= 2; n++ {
+			if d := receive(t, c); d.ID != message(n).ID || d.Redeliveries != times {
+				t.Fatalf("got %s, redelivered %d times, want %s, %d times", d.ID, d.Redeliveries, message(n).ID, times)
+			}
+		}
+		c.Close()
+	}
+}
+
 func takesOver(s *suite) {
 	t := s.t
 	a := s.shard(t, 1)
@@ -211,6 +226,7 @@ func closedBus(s *suite) {
 	active.Ack(1)
 	active.Close()
 	want(t, "confirmation on a closed bus", s.sendOne(t, a, message(3)), bus.ErrClosed)
+	want(t, "Bury on a closed bus", s.bus.Bury(t.Context(), bus.DeadLetter{From: a}), bus.ErrClosed)
 	want(t, "Declare on a closed bus", s.bus.Declare(t.Context(), a), bus.ErrClosed)
 	_, err := s.bus.Consume(t.Context(), a, 1)
 	want(t, "Consume on a closed bus", err, bus.ErrClosed)

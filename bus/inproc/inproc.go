@@ -36,6 +36,7 @@ type Bus struct {
 
 	mu     sync.RWMutex
 	queues map[bus.Address]*queue // guarded by mu
+	dead   []bus.DeadLetter       // guarded by mu; the latest ones, oldest first
 	closed bool                   // guarded by mu
 }
 

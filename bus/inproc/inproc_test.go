@@ -14,7 +14,14 @@ import (
 func TestBus(t *testing.T) {
 	t.Parallel()
 	const limit = 2500
-	traits := bustest.Traits{Limit: limit, DropsExpired: true, RepliesEnd: true}
+	traits := bustest.Traits{Limit: limit, DropsExpired: true, RepliesEnd: true, Dead: func(t *testing.T, b bus.Bus) []bus.DeadLetter {
+		t.Helper()
+		own, ok := b.(*inproc.Bus)
+		if !ok {
+			t.Fatalf("the bus is a %T", b)
+		}
+		return own.Dead()
+	}}
 	bustest.Run(t, traits, func(*testing.T) bus.Bus {
 		return inproc.New(inproc.Config{QueueLimit: limit, Now: time.Now})
 	})
@@ -87,8 +94,8 @@ func TestExpiryDoesNotTakeARedelivery(t *testing.T) {
 	now = now.Add(time.Minute)
 	c.Close()
 	c = consumer(t, b, a, 8)
-	if d := <-c.Deliveries(); d.ID != "begun" || !d.Redelivered {
-		t.Errorf("got %q (redelivered %v), want \"begun\" (redelivered true)", d.ID, d.Redelivered)
+	if d := <-c.Deliveries(); d.ID != "begun" || d.Redeliveries != 1 {
+		t.Errorf("got %q (redelivered %d times), want \"begun\" (once)", d.ID, d.Redeliveries)
 	}
 	if waiting, unacked := b.Depth(); waiting != 0 || unacked != 1 {
 		t.Errorf("Depth() = %d, %d, want 0, 1: the expired message is gone", waiting, unacked)

@@ -23,7 +23,7 @@ type queue struct {
 
 type entry struct {
 	bus.Message
-	redelivered bool
+	redeliveries int
 }
 
 func (q *queue) publish(m bus.Message) error {
@@ -67,13 +67,13 @@ func (q *queue) pump() {
 		}
 		q.unacked.push(e)
 		c.tag++
-		c.deliveries <- bus.Delivery{Message: e.Message, Tag: c.tag, Redelivered: e.redelivered}
+		c.deliveries <- bus.Delivery{Message: e.Message, Tag: c.tag, Redeliveries: e.redeliveries}
 	}
 }
 
 // expired never holds for what was delivered once: somebody may have begun with it.
 func (q *queue) expired(e entry) bool {
-	return q.now != nil && !e.redelivered && !e.Expires.IsZero() && q.now().After(e.Expires)
+	return q.now != nil && e.redeliveries == 0 && !e.Expires.IsZero() && q.now().After(e.Expires)
 }
 
 // remove takes c out of the line; what it had not acknowledged goes back in front.
@@ -108,7 +108,7 @@ func (q *queue) leave(c *consumer) bool {
 func (q *queue) requeue() {
 	for q.unacked.n > 0 {
 		e := q.unacked.popBack()
-		e.redelivered = true
+		e.redeliveries++
 		q.ready.pushFront(e)
 	}
 }

@@ -16,6 +16,7 @@ var claimCases = []testCase{
 	{"actors are loaded from their own shard", testLoad},
 	{"a cluster is loaded with its hosts, reservations and addresses", testLoadCluster},
 	{"what a command may repeat is known", testKnown},
+	{"tries of a suspect are counted until it is cleared", testSuspects},
 }
 
 func testClaim(r *rig) {

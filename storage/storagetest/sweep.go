@@ -33,9 +33,10 @@ func testSweep(r *rig) {
 	cluster := r.reserving(gone)
 	cluster.Addresses = []schemas.Address{{IP: "198.18.0.1", Cluster: 1, Public: true}, {IP: "10.0.0.1", Cluster: 1}}
 	r.commit(u, cluster)
+	r.suspected(u, "m", 1)
 	n, err := sweeper.Sweep(t.Context(), r.now().Add(31*day))
-	if err != nil || n < 6 { // two operations, an event of two, a key, a server, a tombstone
-		t.Errorf("Sweep() = %d, %v, want at least 6 rows", n, err)
+	if err != nil || n < 7 { // two operations, an event of two, a key, a server, a tombstone, a suspect
+		t.Errorf("Sweep() = %d, %v, want at least 7 rows", n, err)
 	}
 	if got, err := s.Load(t.Context(), u.Shard, []schemas.Ref{w.server.ID.Ref()}); err != nil || len(got) != 0 {
 		t.Errorf("Load(deleted server) = %v, %v, want nothing", got, err)
@@ -54,6 +55,7 @@ func testSweep(r *rig) {
 	if n, err := sweeper.Sweep(t.Context(), r.now().Add(31*day)); err != nil || n != 0 {
 		t.Errorf("Sweep() again = %d, %v, want 0", n, err)
 	}
+	r.suspected(u, "m", 1)
 	r.commit(r.of(alice)) // the committer's own row is still there
 }
 

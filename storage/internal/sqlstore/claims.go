@@ -136,15 +136,8 @@ type blockRow struct {
 func (s *Store) LeaseIDs(ctx context.Context, shard schemas.Shard, e schemas.Epoch, kind schemas.ActorKind) (storage.IDBlock, error) {
 	var block storage.IDBlock
 	err := s.writing(ctx, "lease ids", func(tx *sqlx.Tx) error {
-		if err := s.dialect.Lock(ctx, tx, []schemas.Shard{shard}, false); err != nil {
+		if err := s.owned(ctx, tx, shard, e); err != nil {
 			return err
-		}
-		var epoch schemas.Epoch
-		if err := tx.GetContext(ctx, &epoch, selectEpoch, int(shard)); err != nil {
-			return fmt.Errorf("shard %d: %w", shard, err)
-		}
-		if epoch != e {
-			return &storage.FencedError{Shards: []schemas.Shard{shard}}
 		}
 		var end int64
 		err := tx.GetContext(ctx, &end, leaseIDs, string(kind), storage.IDBlockSize, int64(schemas.MaxID)+1)
@@ -162,6 +155,21 @@ func (s *Store) LeaseIDs(ctx context.Context, shard schemas.Shard, e schemas.Epo
 		return storage.IDBlock{}, err
 	}
 	return block, nil
+}
+
+// owned fails when somebody else has claimed the shard since, and keeps claims away until tx ends.
+func (s *Store) owned(ctx context.Context, tx *sqlx.Tx, shard schemas.Shard, e schemas.Epoch) error {
+	if err := s.dialect.Lock(ctx, tx, []schemas.Shard{shard}, false); err != nil {
+		return err
+	}
+	var epoch schemas.Epoch
+	if err := tx.GetContext(ctx, &epoch, selectEpoch, int(shard)); err != nil {
+		return fmt.Errorf("shard %d: %w", shard, err)
+	}
+	if epoch != e {
+		return &storage.FencedError{Shards: []schemas.Shard{shard}}
+	}
+	return nil
 }
 
 // Load reads snapshots by ref in the shard; what is not there is left out of the answer.

@@ -18,9 +18,10 @@ type plan struct {
 	reservations latest[copyKey, schemas.Reservation]
 	addresses    latest[string, schemas.Address]
 	operations   latest[operationKey, storage.OperationRow]
-	outbox       latest[outboxKey, storage.OutboxRow]
+	outbox       latest[messageKey, storage.OutboxRow]
 	ids          latest[idKey, nextID]
 	keys         latest[hashKey, storage.Key]
+	cleared      latest[messageKey, messageKey]
 	events       []item[storage.EventRow] // in the order of the units
 }
 
@@ -33,7 +34,7 @@ type (
 		account schemas.AccountID
 		id      schemas.OperationID
 	}
-	outboxKey struct {
+	messageKey struct {
 		shard schemas.Shard
 		id    string
 	}
@@ -182,11 +183,15 @@ func (p *plan) holds(k hashKey) bool {
 func (p *plan) addQueued(i int, u *storage.Unit) {
 	for k := range u.Outbox {
 		o := &u.Outbox[k]
-		p.outbox.put(outboxKey{o.Shard, o.ID}, item[storage.OutboxRow]{unit: i, fresh: o.New, value: o})
+		p.outbox.put(messageKey{o.Shard, o.ID}, item[storage.OutboxRow]{unit: i, fresh: o.New, value: o})
 	}
 	for _, id := range u.Answered {
 		row := &storage.OutboxRow{ID: id, Shard: u.Shard}
-		p.outbox.put(outboxKey{u.Shard, id}, item[storage.OutboxRow]{unit: i, gone: true, value: row})
+		p.outbox.put(messageKey{u.Shard, id}, item[storage.OutboxRow]{unit: i, gone: true, value: row})
+	}
+	for _, id := range u.Cleared {
+		key := messageKey{u.Shard, id}
+		p.cleared.put(key, item[messageKey]{unit: i, value: &key})
 	}
 }
 
@@ -211,7 +216,7 @@ func (p *plan) changes(now int64) ([]change, error) {
 	out = append(out, operations...)
 	out = append(out, p.reservationChanges(now), p.addressChanges(), p.keyChanges(now), p.eventChanges())
 	out = append(out, p.outboxChanges()...)
-	return append(out, p.idChanges()), nil
+	return append(out, p.clearChanges(), p.idChanges()), nil
 }
 
 func (p *plan) snapshotChanges() ([]change, error) {
@@ -313,6 +318,15 @@ func (p *plan) outboxChanges() []change {
 		}
 	}
 	return []change{put, remove}
+}
+
+func (p *plan) clearChanges() change {
+	c := change{write: removeSuspect}
+	byKey := func(a, b *messageKey) int { return cmp.Or(cmp.Compare(a.shard, b.shard), strings.Compare(a.id, b.id)) }
+	for _, it := range p.cleared.sorted(byKey) {
+		c.add(it.unit, int64(it.value.shard), it.value.id)
+	}
+	return c
 }
 
 func (p *plan) idChanges() change {

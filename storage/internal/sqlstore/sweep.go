@@ -13,6 +13,7 @@ import (
 // Retention: how long rows are kept that nothing needs any more. Source: docs/numbers.md.
 const (
 	keepEvents     = 14 * 24 * time.Hour
+	keepSuspects   = 14 * 24 * time.Hour // as long as dead letters
 	keepOperations = 30 * 24 * time.Hour
 	keepServers    = 30 * 24 * time.Hour
 	keepCommitters = 30 * 24 * time.Hour
@@ -44,6 +45,10 @@ var sweeps = []sweep{
 	{
 		"tombstones", `SELECT server AS a, copy AS b FROM reservation WHERE released = 1 AND updated < $1 LIMIT $2`,
 		`DELETE FROM reservation WHERE server = $1 AND copy = $2`, keepTombstones,
+	},
+	{
+		"suspects", `SELECT shard AS a, id AS b FROM suspect WHERE updated < $1 LIMIT $2`,
+		`DELETE FROM suspect WHERE shard = $1 AND id = $2`, keepSuspects,
 	},
 	{ // a running process may be idle, but it is the last one that committed
 		"committers", `SELECT n AS a, id AS b FROM committer WHERE updated < $1

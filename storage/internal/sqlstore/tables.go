@@ -176,6 +176,8 @@ var putOutbox = &Write{
 
 var removeOutbox = &Write{Table: "outbox", Columns: []Column{{"shard", Int}, {"id", Text}}, Action: Delete}
 
+var removeSuspect = &Write{Table: "suspect", Columns: []Column{{"shard", Int}, {"id", Text}}, Action: Delete}
+
 // A block is used up forward only, and never beyond its end.
 var putIDs = &Write{
 	Table:   "id_block",
@@ -188,7 +190,7 @@ var putIDs = &Write{
 func allWrites() []*Write {
 	writes := []*Write{
 		putHostCapacity, addHostLoad, putReservation, putAddress, putOperation, putEnded, putKey, putEvent,
-		putOutbox, removeOutbox, putIDs,
+		putOutbox, removeOutbox, removeSuspect, putIDs,
 	}
 	for _, kind := range schemas.ActorKinds() {
 		writes = append(writes, putSnapshot[kind], removeSnapshot[kind])

@@ -45,6 +45,9 @@ func checkRest(u *storage.Unit) error {
 			return fmt.Errorf("key of operation %q is not clean text", u.Keys[i].Operation)
 		}
 	}
+	if !clean(u.Cleared...) {
+		return fmt.Errorf("the id of a suspect is not clean text: %q", u.Cleared)
+	}
 	for i := range u.Reservations {
 		if !clean(string(u.Reservations[i].Operation)) {
 			return fmt.Errorf("reservation of operation %q is not clean text", u.Reservations[i].Operation)

@@ -1,0 +1,11 @@
+-- +goose Up
+CREATE TABLE suspect (
+    shard BIGINT NOT NULL,
+    id TEXT COLLATE "C" NOT NULL, -- of the message
+    tries BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    PRIMARY KEY (shard, id)
+);
+
+-- +goose Down
+SELECT 1;
