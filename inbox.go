@@ -30,7 +30,7 @@ type inbox struct {
 	taken time.Time   // since when another process has the queue; zero: none has; only receive changes it
 	lost  func(error) // told when another process keeps it
 	bury  func(context.Context, bus.DeadLetter) error
-	now   *window     // what the agent receives from; only receive changes it
+	now   *window // what the agent receives from; only receive changes it
 }
 
 // window is one consumer of the queue.

@@ -13,8 +13,9 @@ import (
 )
 
 // suspectAfter is after how many redeliveries a message is a suspect: it may be what ends the processes that handle it. It is
-// then handled alone in its shard, no other suspect of this process is meanwhile, and a row says so before each try.
-// The window of a process that has ended is redelivered whole: most suspects are innocent. Source: docs/numbers.md.
+// then handled alone in its shard and as the only suspect of this process, and a row says so before each try. The window of
+// a process that has ended is redelivered whole, so most suspects are innocent: they are done at their first try. Only what
+// ends the process during just that try counts against them. Source: docs/numbers.md.
 const suspectAfter = 5
 
 // How a suspect fares whose handling is cut short again and again, by the number of its tries.

@@ -74,7 +74,7 @@ func (r *rig) survive(kills func(storage.OperationRow) bool) int {
 	r.begin()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(2 * patience)
+	deadline := time.After(10 * patience)
 	for deaths := 0; ; {
 		select {
 		case <-died:
@@ -90,6 +90,14 @@ func (r *rig) survive(kills func(storage.OperationRow) bool) int {
 			r.t.Fatalf("a message kills for ever: %d processes", deaths)
 		}
 	}
+}
+
+// lasting is a create that does not expire while processes end.
+func (r *rig) lasting() schemas.OperationID {
+	r.t.Helper()
+	c := r.order(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	c.Expires = r.now().Add(time.Hour)
+	return r.send(c)
 }
 
 func (r *rig) begin() {
@@ -124,8 +132,7 @@ func TestACommandThatEndsEveryProcessIsGivenUp(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.pause()
-	create := func() schemas.OperationID { return r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "") }
-	before, poison, after := create(), create(), []schemas.OperationID{create(), create(), create()}
+	before, poison, after := r.lasting(), r.lasting(), []schemas.OperationID{r.lasting(), r.lasting(), r.lasting()}
 	deaths := r.survive(func(o storage.OperationRow) bool { return o.ID == poison && o.State != schemas.OperationRejected })
 	if deaths != 8 {
 		t.Errorf("%d processes ended, want 5 until it is a suspect and 3 tries", deaths)
@@ -155,7 +162,7 @@ func TestACommandWhoseRefusalEndsEveryProcessIsGivenUpUnread(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.pause()
-	poison := r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "")
+	poison := r.lasting()
 	if deaths := r.survive(func(o storage.OperationRow) bool { return o.ID == poison }); deaths != 9 {
 		t.Errorf("%d processes ended, want 5 until it is a suspect, 3 tries and a refusal", deaths)
 	}

@@ -190,8 +190,11 @@ func TestUnknownMessagesAreErrorsNeverLost(t *testing.T) {
 		body    string
 		foreign bool
 	}{
-		{"of tomorrow", "{}", true}, {TypeOutcome, `{"v":2}`, true}, {TypeStep, `{"v":2,"host":{"of":"tomorrow"}}`, true},
-		{TypeStep, `{"v":1,"host":{}}`, false}, {TypeCommand, "{", false},
+		{"of tomorrow", "{}", true},
+		{TypeOutcome, `{"v":2}`, true},
+		{TypeStep, `{"v":2,"host":{"of":"tomorrow"}}`, true},
+		{TypeStep, `{"v":1,"host":{}}`, false},
+		{TypeCommand, "{", false},
 	} {
 		if _, err := DecodeMessage(c.t, []byte(c.body)); errors.Is(err, ErrForeign) != c.foreign || err == nil {
 			t.Errorf("DecodeMessage(%q, %s) = %v, want ErrForeign: %v", c.t, c.body, err, c.foreign)

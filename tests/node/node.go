@@ -117,6 +117,12 @@ func (n *Node) reap(cmd *exec.Cmd, read <-chan struct{}, ended chan<- struct{}) 
 	close(ended)
 }
 
+// AwaitReady returns when the process that Launch has started serves.
+func (n *Node) AwaitReady(ctx context.Context) error {
+	_, err := n.await(ctx)
+	return err
+}
+
 func (n *Node) await(ctx context.Context) (time.Duration, error) {
 	end := time.NewTimer(patience)
 	defer end.Stop()
