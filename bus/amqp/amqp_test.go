@@ -41,7 +41,7 @@ func TestBus(t *testing.T) {
 	const limit = 2500
 	var vhosts atomic.Int32
 	// An expired message still reaches a consumer that waits, and the broker ends a queue when it gets round to it.
-	traits := bustest.Traits{Limit: limit, LimitSlack: 64}
+	traits := bustest.Traits{Limit: limit, LimitSlack: 64, Durable: true}
 	bustest.Run(t, traits, func(t *testing.T) bus.Bus {
 		t.Helper()
 		return open(t, amqp.Config{URL: shared.Vhost(t, fmt.Sprint("suite", vhosts.Add(1))), QueueLimit: limit})
