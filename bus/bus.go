@@ -98,6 +98,8 @@ type Bus interface {
 	// Consume waits in line for the queue at a: of several consumers one is active, the others get
 	// nothing until it closes or its process dies. prefetch is at least 1.
 	Consume(ctx context.Context, a Address, prefetch int) (Consumer, error)
+	// Durable tells whether what the bus has confirmed outlives every process, the broker's too.
+	Durable() bool
 	// Close ends every consumer and returns when nothing moves any more. It may be called twice.
 	Close() error
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
@@ -57,13 +55,16 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 	if err != nil {
 		return Response{}, err
 	}
-	cmd, err := s.command(r.Account, key, &o)
+	prefer := parsePreference(r.Header("Prefer"))
+	if prefer.async && key == nil && s.config.Bus.Durable() {
+		return s.queue(ctx, r.Account, &o)
+	}
+	cmd, err := s.command(r.Account, key, &o, s.config.Wait)
 	if err != nil {
 		return Response{}, err
 	}
-	prefer := parsePreference(r.Header("Prefer"))
 	began := s.config.Now()
-	a, err := s.admit(ctx, cmd, prefer.async && s.config.Durable && key == nil)
+	a, err := s.admit(ctx, cmd)
 	if err != nil {
 		return named(cmd.ID), err
 	}
@@ -72,7 +73,7 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 	}
 	switch {
 	case prefer.async:
-		return s.async(ctx, cmd, a)
+		return s.decidedAsync(ctx, cmd, a), nil
 	case prefer.wait > 0:
 		return s.finished(ctx, r.Account, a, o.Accepted(a), prefer, prefer.wait-s.config.Now().Sub(began))
 	default:
@@ -80,17 +81,18 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 	}
 }
 
-// command makes the operation's id, seals what must not be read on the way and digests what the client asked for.
-func (s *sender) command(account schemas.AccountID, key []byte, o *Order) (*schemas.Command, error) {
+// command makes the operation's id, seals what must not be read on the way and digests what the client asked for. It expires
+// shortly before the wait for it is over.
+func (s *sender) command(account schemas.AccountID, key []byte, o *Order, wait time.Duration) (*schemas.Command, error) {
 	now := s.config.Now()
 	id, err := newOperationID(now)
 	if err != nil {
 		return nil, err
 	}
-	early := min(expireEarly, s.config.Wait/2)
+	early := min(expireEarly, wait/2)
 	cmd := &schemas.Command{
 		V: schemas.MessageV, ID: id, Action: o.Action, Account: account, Target: o.Target, Params: o.Params,
-		Key: key, Created: now, Expires: now.Add(s.config.Wait - early),
+		Key: key, Created: now, Expires: now.Add(wait - early),
 	}
 	if cmd.Digest, err = s.digest(o); err != nil {
 		return nil, err
@@ -118,22 +120,29 @@ func (s *sender) digest(o *Order) ([]byte, error) {
 	return s.config.Sealer.Digest(canonical), nil
 }
 
-// admit publishes the command and returns the decision on it, or an error when there is none in time.
-// With confirmedOnly the bus's word that it has the command is enough: the answer names the operation alone.
-func (s *sender) admit(ctx context.Context, cmd *schemas.Command, confirmedOnly bool) (schemas.Answer, error) {
+// message is the command on its way to its account's shard.
+func message(cmd *schemas.Command) (bus.Address, bus.Message, error) {
 	body, err := json.Marshal(cmd)
 	if err != nil {
-		return schemas.Answer{}, fmt.Errorf("encode command: %w", err)
+		return "", bus.Message{}, fmt.Errorf("encode command: %w", err)
 	}
+	m := bus.Message{ID: string(cmd.ID), Type: schemas.TypeCommand, Expires: cmd.Expires, Body: body}
+	return bus.ShardQueue(schemas.ShardOf(cmd.Account)), m, nil
+}
+
+// admit publishes the command and returns the decision on it, or an error when there is none in time.
+func (s *sender) admit(ctx context.Context, cmd *schemas.Command) (schemas.Answer, error) {
+	to, m, err := message(cmd)
+	if err != nil {
+		return schemas.Answer{}, err
+	}
+	m.ReplyTo = bus.ReplyQueue(s.config.ID)
 	answer := s.replies.expect(cmd.ID)
 	defer s.replies.forget(cmd.ID)
 	wait, cancel := context.WithTimeout(ctx, s.config.Wait)
 	defer cancel()
-	m := bus.Message{
-		ID: string(cmd.ID), Type: schemas.TypeCommand, ReplyTo: bus.ReplyQueue(s.config.ID), Expires: cmd.Expires, Body: body,
-	}
 	confirmed := make(chan error, 1) // one confirmation, never blocks
-	if err := s.config.Bus.Publish(wait, bus.ShardQueue(schemas.ShardOf(cmd.Account)), m, func(err error) { confirmed <- err }); err != nil {
+	if err := s.config.Bus.Publish(wait, to, m, func(err error) { confirmed <- err }); err != nil {
 		return schemas.Answer{}, errBusy
 	}
 	look := time.NewTicker(lookEvery)
@@ -148,9 +157,6 @@ func (s *sender) admit(ctx context.Context, cmd *schemas.Command, confirmedOnly 
 		case err := <-confirmed:
 			if refused(err) {
 				return schemas.Answer{}, errBusy
-			}
-			if err == nil && confirmedOnly {
-				return schemas.Answer{Operation: cmd.ID}, nil
 			}
 			// Confirmed, or nobody knows: the answer or the operation's row will say.
 		case <-look.C:
@@ -217,17 +223,6 @@ func (s *sender) standsFor(ctx context.Context, cmd *schemas.Command) (schemas.O
 	default:
 		return cmd.ID, nil
 	}
-}
-
-// async is the answer to who does not want to wait: the operation itself.
-func (s *sender) async(ctx context.Context, cmd *schemas.Command, a schemas.Answer) (Response, error) {
-	row, err := s.operations.Get(ctx, cmd.Account, a.Operation)
-	if err != nil || a.Operation == cmd.ID && row.Action == "" { // nothing of it is committed yet
-		row = queuedRow(cmd)
-	}
-	location := fmt.Sprintf("/ozone/v1/%d/operations/%s", cmd.Account, a.Operation)
-	return Response{Status: fasthttp.StatusAccepted, Body: OneOperation(row)}.
-		with(headerOperation, string(a.Operation)).with("Location", location).with(headerApplied, "respond-async"), nil
 }
 
 // finished is the usual response, once the operation has ended or the client's patience has.

@@ -368,16 +368,6 @@ func TestRespondAsyncAnswersWithTheOperation(t *testing.T) {
 	}
 }
 
-func TestRespondAsyncOnADurableBusWaitsForTheConfirmationAlone(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, func(c *edge.Config) { c.Durable, c.Wait = true, time.Hour })
-	r.answers(func(*schemas.Command) *schemas.Answer { return nil })
-	res := r.do("PUT", "/v1.0/1001/servers/12", `{"server":{"name":"n"}}`, "Prefer: respond-async")
-	if res.status != 202 || !strings.Contains(res.body, `"action":"server.update","state":"queued","target":{"kind":"server","id":12}`) {
-		t.Errorf("PUT = %d %s", res.status, res.body)
-	}
-}
-
 func TestPreferWaitAnswersAtTheEnd(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -38,6 +38,9 @@ const (
 	retryCapacity    = 30 * time.Second
 )
 
+// whereToLook is for who cannot be told what became of a command.
+const whereToLook = "Whether the request was accepted will be in its operation, which a header of this answer names."
+
 // Errors that are the same wherever they occur: nobody can tell one cause from another.
 var (
 	errNotFound = &schemas.Error{Kind: schemas.KindNotFound, Fault: schemas.FaultItemNotFound, Message: "Not Found"}
@@ -49,7 +52,9 @@ var (
 	errBusy     = &schemas.Error{Kind: schemas.KindUnavailable, Fault: schemas.FaultServiceUnavailable, Message: "The service is not available for now. Please try again."}
 	// errAway and errUnknown are for when the database is away: nothing can be read, not even what became of a command.
 	errAway    = &schemas.Error{Kind: schemas.KindUnavailable, Fault: schemas.FaultServiceUnavailable, Message: "The service cannot reach its database for now. Please try again."}
-	errUnknown = errAway.Because("Whether the request was accepted will be in its operation, which a header of this answer names.")
+	errUnknown = errAway.Because(whereToLook)
+	// errUnconfirmed is for when the bus does not say whether it has a command.
+	errUnconfirmed = errBusy.Because(whereToLook)
 )
 
 // fault is an error as it goes on the wire.

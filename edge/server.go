@@ -35,9 +35,7 @@ type Config struct {
 	// PublicURL is the scheme and authority that clients are told to use, for example https://cloud.example.org.
 	PublicURL string
 	// Wait is how long a write waits for its admission; default DefaultWait.
-	Wait time.Duration
-	// Durable says that the bus keeps a confirmed message whatever dies: Prefer: respond-async then answers at once.
-	Durable bool
+	Wait    time.Duration
 	Modules []Module
 	// Ready is nil when ready, else why not, for /readyz; nil means always ready.
 	Ready func() error

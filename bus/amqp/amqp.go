@@ -252,6 +252,9 @@ func (b *Bus) away(otherwise error) error {
 	return otherwise
 }
 
+// Durable is true: the queues of shards and hosts are quorum queues, which confirm what is on disk.
+func (b *Bus) Durable() bool { return true }
+
 // Close ends the consumers, gives the broker a while to confirm what was published, and hangs up.
 func (b *Bus) Close() error {
 	b.mu.Lock()

@@ -42,7 +42,7 @@ func TestBus(t *testing.T) {
 	var vhosts atomic.Int32
 	var urls sync.Map // of each bus
 	// An expired message still reaches a consumer that waits, and the broker ends a queue when it gets round to it.
-	traits := bustest.Traits{Limit: limit, LimitSlack: 64, Dead: func(t *testing.T, b bus.Bus) []bus.DeadLetter {
+	traits := bustest.Traits{Limit: limit, LimitSlack: 64, Durable: true, Dead: func(t *testing.T, b bus.Bus) []bus.DeadLetter {
 		t.Helper()
 		url, _ := urls.Load(b)
 		return deadLetters(t, fmt.Sprint(url))

@@ -19,6 +19,8 @@ type Traits struct {
 	Limit int
 	// LimitSlack is how many more it may take, for a broker that counts late.
 	LimitSlack int
+	// Durable: what is confirmed outlives the process.
+	Durable bool
 	// DropsExpired: a message that had expired when it was published is never delivered.
 	DropsExpired bool
 	// RepliesEnd: a message to a reply queue whose consumer was closed is unroutable at once, not some time later.
@@ -67,6 +69,7 @@ var cases = []struct {
 	{"an ended context publishes nothing", endedContext},
 	{"an expired message may go, the next one comes", expires},
 	{"a body of 1 MiB passes", largeBody},
+	{"a bus says whether it keeps what it has confirmed", saysDurable},
 
 	{"at most the window is delivered unacknowledged", windowHolds},
 	{"an acknowledgement covers all before it", ackCumulative},

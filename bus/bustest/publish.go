@@ -245,3 +245,9 @@ func largeBody(s *suite) {
 		t.Errorf("got %d bytes, want %d", len(d.Body), 1<<20)
 	}
 }
+
+func saysDurable(s *suite) {
+	if got := s.bus.Durable(); got != s.Durable {
+		s.t.Errorf("Durable() = %v, want %v", got, s.Durable)
+	}
+}

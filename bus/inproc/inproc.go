@@ -110,6 +110,9 @@ func (b *Bus) Consume(ctx context.Context, a bus.Address, prefetch int) (bus.Con
 	return c, nil
 }
 
+// Durable is false: the queues are memory of this process.
+func (b *Bus) Durable() bool { return false }
+
 // Depth is how many messages all queues hold: those that wait and those that are delivered and not acknowledged.
 func (b *Bus) Depth() (waiting, unacked int) {
 	for _, q := range b.all() {

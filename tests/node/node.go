@@ -160,6 +160,16 @@ func (n *Node) URL() string { return n.url }
 // Dir is the data directory.
 func (n *Node) Dir() string { return n.cfg.Dir }
 
+// Setting is the value of a name in Config.Env; "" when it is not there.
+func (n *Node) Setting(name string) string {
+	for _, setting := range n.cfg.Env {
+		if value, ok := strings.CutPrefix(setting, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
 // Log is everything that the process printed so far, of all its lives.
 func (n *Node) Log() string { return n.log.String() }
 

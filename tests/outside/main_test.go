@@ -1,64 +1,26 @@
 // Package outside_test looks at a node as its clients do: over HTTP and raw sockets, through the command line.
+// They see the same on both ways to run it.
 package outside_test
 
 import (
-	"context"
 	"net/http"
 	"os"
 	"strconv"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/ozonecloud/ozone/tests/client"
-	"github.com/ozonecloud/ozone/tests/node"
 	"github.com/ozonecloud/ozone/tests/nodetest"
-)
-
-// slow is how long a step takes on the node that most tests share: long enough to see each passing status.
-const slow = 250 * time.Millisecond
-
-var (
-	shared     *node.Node
-	sharedOnce sync.Once
-	errShared  error
-	sharedDir  string
 )
 
 func TestMain(m *testing.M) { os.Exit(runAll(m)) }
 
 func runAll(m *testing.M) int {
 	defer func() {
-		if shared != nil {
-			_ = shared.Kill9() // its tests are over
+		for _, w := range ways {
+			w.end()
 		}
-		_ = os.RemoveAll(sharedDir)
 	}()
 	return nodetest.Main(m)
-}
-
-// cloud is a node that tests share; each test has accounts of its own on it.
-func cloud(t *testing.T) *node.Node {
-	t.Helper()
-	binary := nodetest.Binary(t)
-	sharedOnce.Do(func() {
-		if sharedDir, errShared = os.MkdirTemp("", "ozone-outside-"); errShared != nil { //nolint:usetesting // it outlives the test that comes first
-			return
-		}
-		shared, errShared = node.Start(context.Background(), node.Config{
-			Binary: binary, Dir: sharedDir, Args: []string{"--hosts", "sim:6", "--sim-delay", slow.String()},
-		})
-	})
-	if errShared != nil {
-		t.Fatal(errShared)
-	}
-	return shared
-}
-
-// tenant is a client with an account of its own on the shared node.
-func tenant(t *testing.T) *client.Client {
-	t.Helper()
-	return nodetest.Client(t, cloud(t), "user-"+strconv.FormatInt(time.Now().UnixNano(), 36))
 }
 
 // expect checks an answer's status and, for errors, the name of its fault and that the fault's code is the status.
@@ -126,10 +88,4 @@ func path(id int64) string { return "/servers/" + strconv.FormatInt(id, 10) }
 func get(t *testing.T, c *client.Client, path string) (*client.Reply, error) {
 	t.Helper()
 	return c.Do(t.Context(), http.MethodGet, path, nil)
-}
-
-// limited is a client whose account has so much RAM and no more.
-func limited(t *testing.T, ramMB int64) *client.Client {
-	t.Helper()
-	return nodetest.ClientWith(t, cloud(t), "user-"+strconv.FormatInt(time.Now().UnixNano(), 36), ramMB)
 }

@@ -37,56 +37,58 @@ const (
 // TestAdmissionMatrix puts servers into each status that a tenant can reach and asks for everything that must be refused there.
 // Source: docs/api.md, admission matrix.
 func TestAdmissionMatrix(t *testing.T) {
-	n := nodetest.Start(t, "--hosts", "sim:4", "--sim-delay", "1500ms")
-	c := nodetest.Client(t, n, "matrix")
-	base := many(t, c, 9)
-	resize := `{"resize":{"flavorId":2}}`
-	rows := []struct {
-		status string
-		enter  []string // requests that lead there, from ACTIVE
-		cells  []string
-	}{
-		{"ACTIVE", nil, []string{ok, ok, ok, ok, ok, ok, ok, ok, noResize, noResize, ok}},
-		{"REBUILD", []string{`{"rebuild":{}}`}, []string{
-			building, building, building, building, building, building, building, building, noResize, noResize, building,
-		}},
-		{"PREP_RESIZE", []string{resize}, []string{
-			resizing, resizing, resizing, resizing, resizing, resizing, resizing, noResize, noResize, noResize, resizing,
-		}},
-		{"REBOOT", []string{`{"reboot":{"type":"SOFT"}}`}, []string{
-			ok, conflict, conflict, ok, conflict, ok, conflict, conflict, noResize, noResize, conflict,
-		}},
-		{"HARD_REBOOT", []string{`{"reboot":{"type":"HARD"}}`}, []string{
-			ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict,
-		}},
-		{"PASSWORD", []string{"PUT"}, []string{
-			ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict,
-		}},
-		{"IMAGING", []string{"IMAGE"}, []string{
-			ok, ok, ok, ok, ok, ok, resizing, resizing, noResize, noResize, resizing,
-		}},
-	}
-	for i, row := range rows {
-		id := base[i].ID
-		for _, body := range row.enter {
-			enter(t, c, id, body)
+	bothWays(t, func(t *testing.T, w *way) {
+		n := w.start(t, "--hosts", "sim:4", "--sim-delay", "1500ms")
+		c := nodetest.Client(t, n, "matrix")
+		base := many(t, c, 9)
+		resize := `{"resize":{"flavorId":2}}`
+		rows := []struct {
+			status string
+			enter  []string // requests that lead there, from ACTIVE
+			cells  []string
+		}{
+			{"ACTIVE", nil, []string{ok, ok, ok, ok, ok, ok, ok, ok, noResize, noResize, ok}},
+			{"REBUILD", []string{`{"rebuild":{}}`}, []string{
+				building, building, building, building, building, building, building, building, noResize, noResize, building,
+			}},
+			{"PREP_RESIZE", []string{resize}, []string{
+				resizing, resizing, resizing, resizing, resizing, resizing, resizing, noResize, noResize, noResize, resizing,
+			}},
+			{"REBOOT", []string{`{"reboot":{"type":"SOFT"}}`}, []string{
+				ok, conflict, conflict, ok, conflict, ok, conflict, conflict, noResize, noResize, conflict,
+			}},
+			{"HARD_REBOOT", []string{`{"reboot":{"type":"HARD"}}`}, []string{
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict,
+			}},
+			{"PASSWORD", []string{"PUT"}, []string{
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict,
+			}},
+			{"IMAGING", []string{"IMAGE"}, []string{
+				ok, ok, ok, ok, ok, ok, resizing, resizing, noResize, noResize, resizing,
+			}},
 		}
-		judge(t, c, id, row.status, row.cells)
-	}
-	verify, r, err := c.CreateServer(t.Context(), "m", 1, 1)
-	expect(t, "create", r, err, http.StatusAccepted, "")
-	judge(t, c, verify.ID, "BUILD", rows[1].cells)
-	verify = base[8]
-	r, err = c.Action(t.Context(), verify.ID, resize)
-	expect(t, "resize", r, err, http.StatusAccepted, "")
-	await(t, c, r, "succeeded")
-	judge(t, c, verify.ID, "VERIFY_RESIZE", []string{
-		ok, resizing, resizing, ok, resizing, resizing, resizing, noResize, ok, ok, resizing,
+		for i, row := range rows {
+			id := base[i].ID
+			for _, body := range row.enter {
+				enter(t, c, id, body)
+			}
+			judge(t, c, id, row.status, row.cells)
+		}
+		verify, r, err := c.CreateServer(t.Context(), "m", 1, 1)
+		expect(t, "create", r, err, http.StatusAccepted, "")
+		judge(t, c, verify.ID, "BUILD", rows[1].cells)
+		verify = base[8]
+		r, err = c.Action(t.Context(), verify.ID, resize)
+		expect(t, "resize", r, err, http.StatusAccepted, "")
+		await(t, c, r, "succeeded")
+		judge(t, c, verify.ID, "VERIFY_RESIZE", []string{
+			ok, resizing, resizing, ok, resizing, resizing, resizing, noResize, ok, ok, resizing,
+		})
+		r, err = c.Action(t.Context(), verify.ID, `{"revertResize":null}`)
+		expect(t, "revert", r, err, http.StatusAccepted, "")
+		judge(t, c, verify.ID, "RESIZE", rows[2].cells)
+		await(t, c, r, "succeeded")
 	})
-	r, err = c.Action(t.Context(), verify.ID, `{"revertResize":null}`)
-	expect(t, "revert", r, err, http.StatusAccepted, "")
-	judge(t, c, verify.ID, "RESIZE", rows[2].cells)
-	await(t, c, r, "succeeded")
 }
 
 // many makes servers side by side.
@@ -150,32 +152,34 @@ func judge(t *testing.T, c *client.Client, id int64, want string, cells []string
 
 // TestWhatTheMatrixAcceptsInPassingStatuses is the rest of it: the commands that are accepted although something is under way.
 func TestWhatTheMatrixAcceptsInPassingStatuses(t *testing.T) {
-	c := tenant(t)
-	list := many(t, c, 5)
-	soft := list[0].ID
-	first, err := c.Action(t.Context(), soft, `{"reboot":{"type":"SOFT"}}`)
-	expect(t, "reboot", first, err, http.StatusAccepted, "")
-	r, err := c.Do(t.Context(), http.MethodPut, path(soft), `{"server":{"name":"renamed"}}`)
-	expect(t, "rename in REBOOT", r, err, http.StatusNoContent, "")
-	r, err = c.Action(t.Context(), soft, `{"reboot":{"type":"HARD"}}`)
-	expect(t, "HARD in REBOOT", r, err, http.StatusAccepted, "")
-	if got := status(t, c, soft); got != "HARD_REBOOT" {
-		t.Errorf("HARD during REBOOT shows %s", got)
-	}
-	await(t, c, first, "cancelled")
-	await(t, c, r, "succeeded")
-	if s, _, err := c.Server(t.Context(), soft); err != nil || s.Status != "ACTIVE" || s.Name != "renamed" {
-		t.Errorf("after both: %+v, %v", s, err)
-	}
-	for i, body := range []string{`{"reboot":{"type":"SOFT"}}`, `{"reboot":{"type":"HARD"}}`, "PUT", "IMAGE"} {
-		id := list[i+1].ID
-		enter(t, c, id, body)
-		r, err := c.Do(t.Context(), http.MethodDelete, path(id), nil)
-		expect(t, "delete during "+body, r, err, http.StatusAccepted, "")
+	bothWays(t, func(t *testing.T, w *way) {
+		c := w.tenant(t)
+		list := many(t, c, 5)
+		soft := list[0].ID
+		first, err := c.Action(t.Context(), soft, `{"reboot":{"type":"SOFT"}}`)
+		expect(t, "reboot", first, err, http.StatusAccepted, "")
+		r, err := c.Do(t.Context(), http.MethodPut, path(soft), `{"server":{"name":"renamed"}}`)
+		expect(t, "rename in REBOOT", r, err, http.StatusNoContent, "")
+		r, err = c.Action(t.Context(), soft, `{"reboot":{"type":"HARD"}}`)
+		expect(t, "HARD in REBOOT", r, err, http.StatusAccepted, "")
+		if got := status(t, c, soft); got != "HARD_REBOOT" {
+			t.Errorf("HARD during REBOOT shows %s", got)
+		}
+		await(t, c, first, "cancelled")
 		await(t, c, r, "succeeded")
-	}
-	if images, err := get(t, c, "/images?offset=3"); err != nil || string(images.Body) != `{"images":[]}` {
-		t.Errorf("an image of a deleted server is left: %s, %v", images.Body, err)
-	}
-	nodetest.Audit(t, cloud(t))
+		if s, _, err := c.Server(t.Context(), soft); err != nil || s.Status != "ACTIVE" || s.Name != "renamed" {
+			t.Errorf("after both: %+v, %v", s, err)
+		}
+		for i, body := range []string{`{"reboot":{"type":"SOFT"}}`, `{"reboot":{"type":"HARD"}}`, "PUT", "IMAGE"} {
+			id := list[i+1].ID
+			enter(t, c, id, body)
+			r, err := c.Do(t.Context(), http.MethodDelete, path(id), nil)
+			expect(t, "delete during "+body, r, err, http.StatusAccepted, "")
+			await(t, c, r, "succeeded")
+		}
+		if images, err := get(t, c, "/images?offset=3"); err != nil || string(images.Body) != `{"images":[]}` {
+			t.Errorf("an image of a deleted server is left: %s, %v", images.Body, err)
+		}
+		nodetest.Audit(t, w.cloud(t))
+	})
 }

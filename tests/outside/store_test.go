@@ -86,6 +86,16 @@ func TestSecondProcessIsRefusedInWords(t *testing.T) {
 	active(t, c, "the first goes on")
 }
 
+func TestHostsOfADataDirectoryAreKnownToItsNodeOnly(t *testing.T) {
+	n := nodetest.Start(t)
+	if err := n.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Run(t.Context(), "host", "list", "--data", n.Dir()); err == nil {
+		t.Error("host list without a node was answered")
+	}
+}
+
 func TestOtherBadStartsAreRefusedInWords(t *testing.T) {
 	n := nodetest.Start(t)
 	address := strings.TrimPrefix(n.URL(), "http://")

@@ -58,35 +58,37 @@ func (o object) in(route string) string {
 // TestTenantWall asks every route of every module for what belongs to somebody else, with every kind of token. What
 // is another's looks exactly like what is not there, and nothing of it changes.
 func TestTenantWall(t *testing.T) {
-	a, b := tenant(t), tenant(t)
-	theirs := active(t, b, "theirs")
-	image, r, err := b.CreateImage(t.Context(), theirs.ID, "their image")
-	expect(t, "create image", r, err, http.StatusAccepted, "")
-	await(t, b, r, "succeeded")
-	behind := object{itoa(theirs.ID), itoa(image.ID), r.Operation()}
-	nobody := object{"99999999", "99999999", neighbour(r.Operation())}
-	before := snapshot(t, b)
+	bothWays(t, func(t *testing.T, w *way) {
+		a, b := w.tenant(t), w.tenant(t)
+		theirs := active(t, b, "theirs")
+		image, r, err := b.CreateImage(t.Context(), theirs.ID, "their image")
+		expect(t, "create image", r, err, http.StatusAccepted, "")
+		await(t, b, r, "succeeded")
+		behind := object{itoa(theirs.ID), itoa(image.ID), r.Operation()}
+		nobody := object{"99999999", "99999999", neighbour(r.Operation())}
+		before := snapshot(t, b)
 
-	all := routes(t, a)
-	if len(all) < 20 {
-		t.Fatalf("%d routes, want all of v1.0 so far and the operations: %v", len(all), all)
-	}
-	cells := 0
-	for _, route := range all {
-		verb, path, _ := strings.Cut(route, " ")
-		if open[route] {
-			continue
+		all := routes(t, a)
+		if len(all) < 20 {
+			t.Fatalf("%d routes, want all of v1.0 so far and the operations: %v", len(all), all)
 		}
-		if !strings.Contains(path, "{account}") {
-			t.Errorf("%s has no account in its path and is not known to be open: say which it is", route)
-			continue
+		cells := 0
+		for _, route := range all {
+			verb, path, _ := strings.Cut(route, " ")
+			if open[route] {
+				continue
+			}
+			if !strings.Contains(path, "{account}") {
+				t.Errorf("%s has no account in its path and is not known to be open: say which it is", route)
+				continue
+			}
+			cells += wallOf(t, a, b, verb, path, behind, nobody)
 		}
-		cells += wallOf(t, a, b, verb, path, behind, nobody)
-	}
-	t.Logf("%d routes, %d cells", len(all), cells)
-	if after := snapshot(t, b); after != before {
-		t.Errorf("something of the other tenant changed: from\n%s to\n%s", before, after)
-	}
+		t.Logf("%d routes, %d cells", len(all), cells)
+		if after := snapshot(t, b); after != before {
+			t.Errorf("something of the other tenant changed: from\n%s to\n%s", before, after)
+		}
+	})
 }
 
 // wallOf tries one route with each kind of token; it returns how many cells it tried.
@@ -172,25 +174,27 @@ func snapshot(t *testing.T, c *client.Client) string {
 }
 
 func TestHostIDTellsTenantsNothing(t *testing.T) {
-	a, b := tenant(t), tenant(t)
-	seen := map[string]bool{}
-	for range 6 { // as many as there are hosts: every host has one of each
-		s, _, err := a.CreateServer(t.Context(), "n", 1, 1)
-		if err != nil {
-			t.Fatal(err)
+	bothWays(t, func(t *testing.T, w *way) {
+		a, b := w.tenant(t), w.tenant(t)
+		seen := map[string]bool{}
+		for range 6 { // as many as there are hosts: every host has one of each
+			s, _, err := a.CreateServer(t.Context(), "n", 1, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[s.HostID] = true
 		}
-		seen[s.HostID] = true
-	}
-	if len(seen) != 6 {
-		t.Errorf("6 servers are on %d hosts, want them spread over 6", len(seen))
-	}
-	for range 6 {
-		s, _, err := b.CreateServer(t.Context(), "n", 1, 1)
-		if err != nil {
-			t.Fatal(err)
+		if len(seen) != 6 {
+			t.Errorf("6 servers are on %d hosts, want them spread over 6", len(seen))
 		}
-		if seen[s.HostID] {
-			t.Errorf("hostId %s shows itself to both accounts", s.HostID)
+		for range 6 {
+			s, _, err := b.CreateServer(t.Context(), "n", 1, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen[s.HostID] {
+				t.Errorf("hostId %s shows itself to both accounts", s.HostID)
+			}
 		}
-	}
+	})
 }

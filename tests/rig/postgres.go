@@ -155,6 +155,9 @@ func (p *Postgres) command(ctx context.Context, program string, args ...string) 
 
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
+// Dir is where the server keeps its tables, its write-ahead log and its log.
+func (p *Postgres) Dir() string { return p.dir }
+
 // URL is of the database "postgres", which has no tables.
 func (p *Postgres) URL() string {
 	u := url.URL{

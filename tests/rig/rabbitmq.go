@@ -90,6 +90,9 @@ func (r *RabbitMQ) boot(ctx context.Context) error {
 	return r.Start(ctx)
 }
 
+// Dir is where the broker keeps its queues and its log.
+func (r *RabbitMQ) Dir() string { return r.dir }
+
 // URL is where AMQP clients reach the first virtual host.
 func (r *RabbitMQ) URL() string { return r.URLOf("/") }
 

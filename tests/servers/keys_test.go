@@ -24,23 +24,18 @@ func TestAKeyIsOneServerWhateverDies(t *testing.T) {
 	p.startEdges(t)
 	for _, victim := range []*node.Node{p.engine, other} { // one of them has the account's shard
 		key := fmt.Sprintf("killed-%d", victim.PID())
-		var half, all sync.WaitGroup
-		answers := make([]*client.Reply, repeats)
+		var all sync.WaitGroup
+		answers, answered := make([]*client.Reply, repeats), make(chan struct{}, repeats) // a word for each answer
 		for i := range repeats {
 			if i == repeats/2 {
-				half.Wait()
+				<-answered // the others are under way
 				if err := victim.Kill9(); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if i < repeats/2 {
-				half.Add(1)
-			}
 			all.Go(func() {
-				if i < repeats/2 {
-					half.Done() // it is on its way, no more
-				}
 				answers[i] = p.repeat(t, i, key)
+				answered <- struct{}{}
 			})
 		}
 		all.Wait()

@@ -67,6 +67,7 @@ func TestRoles(t *testing.T) {
 	t.Run("settings that cannot be right are refused", p.refuses)
 	t.Run("what one edge has answered the other shows at once", p.fresh)
 	t.Run("a killed edge loses nothing", p.killEdge)
+	t.Run("a command that nobody waits for outlives broker and engines", p.queued)
 	t.Run("hosts in a process of their own", p.hosts)
 	t.Run("the operator needs the servers only", p.operator)
 }
@@ -120,34 +121,6 @@ func (p *processes) refuses(t *testing.T) {
 	nodetest.Refuses(t, other.process(t, "host", "--hosts", "sim:7-8"), "--secret-key-file")
 	nodetest.Refuses(t, p.process(t, "host", "--hosts", "sim:2"), "--hosts sim:2", "no store")
 	nodetest.Refuses(t, p.process(t, "host", "--hosts", "sim:4-5"), "another process is host 4")
-}
-
-// fresh creates through the edges in turn and looks through the other one.
-func (p *processes) fresh(t *testing.T) {
-	const times = 300
-	stale := 0
-	for i := range times {
-		here, there := p.tenant[i%2], p.tenant[1-i%2]
-		s, r, err := here.CreateServer(t.Context(), fmt.Sprint("fresh", i), 1, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := there.Server(t.Context(), s.ID); err != nil {
-			t.Errorf("server %d is not on the other edge: %v", s.ID, err)
-			stale++
-		}
-		list, err := there.Do(t.Context(), http.MethodGet, fmt.Sprintf("/servers?offset=%d", i), nil)
-		if err != nil || !strings.Contains(string(list.Body), fmt.Sprintf(`"id":%d,`, s.ID)) {
-			t.Errorf("server %d is not in the other edge's list: %+v, %v", s.ID, list, err)
-			stale++
-		}
-		await(t, here, r, nil)
-		if got, _, err := there.Server(t.Context(), s.ID); err != nil || got.Status != "ACTIVE" {
-			t.Errorf("server %d on the other edge is %q, %v, want ACTIVE", s.ID, got.Status, err)
-			stale++
-		}
-	}
-	t.Logf("%d of %d looks were stale", stale, 3*times)
 }
 
 func (p *processes) killEdge(t *testing.T) {
