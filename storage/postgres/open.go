@@ -95,7 +95,9 @@ func open(ctx context.Context, cfg Config, target *target) (_ *Store, err error)
 	if err != nil {
 		return nil, err
 	}
-	target.open.Store(!cfg.ReadOnly)
+	if !cfg.ReadOnly {
+		target.limit.Store(int64(silence))
+	}
 	return &Store{Store: inner, target: target, clock: clock}, nil
 }
 

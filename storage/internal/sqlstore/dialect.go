@@ -83,6 +83,8 @@ type Lookup struct {
 	Columns string // separated by commas
 	Key     []Column
 	Where   string // what else must hold of the row; "": nothing
+	// Parted is the column of the key by whose order the table may be in parts; "": it never is.
+	Parted string
 }
 
 // Action is what a Write does.
@@ -105,6 +107,8 @@ type Write struct {
 	Action  Action
 	// Conflict is what an insert does when the row is there: "" makes that an error.
 	Conflict string
+	// OrRefused adds to the condition of Conflict: or the operation that the row there names was refused.
+	OrRefused bool
 	// Refused is the reason when a row changes nothing; "" when that is no error.
 	Refused string
 }
