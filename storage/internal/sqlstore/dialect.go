@@ -14,6 +14,7 @@ import (
 type Dialect interface {
 	Writer
 	Finder
+	Log
 	// Lock keeps claims of shards (exclusive) and commits to them (shared) apart until tx ends.
 	Lock(ctx context.Context, tx *sqlx.Tx, shards []schemas.Shard, exclusive bool) error
 	// Snapshot is how a transaction begins that reads one state of the store.
