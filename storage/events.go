@@ -7,8 +7,8 @@ import (
 	"github.com/ozonecloud/ozone/schemas"
 )
 
-// ErrCursorGone: events behind the cursor may be gone, because they were too old or because the store went back in time
-// since. Whoever follows begins anew: from EventsEnd, with what rows show after it.
+// ErrCursorGone says that events behind the cursor may be missing, because they were too old or because the store went back in
+// time since. Whoever follows begins anew: from EventsEnd, with what rows show after it.
 var ErrCursorGone = errors.New("storage: the cursor is gone")
 
 // Cursor is a place in the log of events. What is in it is the store's affair; "" is before all that is kept.

@@ -95,7 +95,7 @@ func dayOfOperation(value any) (day, bool) {
 		return 0, false
 	}
 	ms, err := strconv.ParseUint(id[:8]+id[9:13], 16, 63)
-	d := dayOf(time.UnixMilli(int64(ms))) //nolint:gosec // it has 48 bits
+	d := dayOf(time.UnixMilli(int64(ms)))
 	return d, err == nil && d <= lastDay && strings.ToLower(id[:13]) == id[:13]
 }
 

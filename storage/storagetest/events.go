@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -35,13 +36,15 @@ const patience = time.Minute
 func (f *follower) next(count, limit int) []storage.EventRow {
 	f.t.Helper()
 	var got []storage.EventRow
-	for deadline := time.Now().Add(patience); len(got) < count; {
-		page, err := f.s.Events(f.t.Context(), f.account, f.at, limit)
+	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
+	defer cancel()
+	for len(got) < count {
+		page, err := f.s.Events(ctx, f.account, f.at, limit)
 		if err != nil {
-			f.t.Fatalf("Events(%q) = %v", f.at, err)
+			f.t.Fatalf("Events(%q) = %v, after %d events of %d", f.at, err, len(got), count)
 		}
-		if len(page.Events) > limit || page.Next == "" || time.Now().After(deadline) {
-			f.t.Fatalf("Events(limit %d) = %d events, next %q, after %d of %d", limit, len(page.Events), page.Next, len(got), count)
+		if len(page.Events) > limit || page.Next == "" {
+			f.t.Fatalf("Events(limit %d) = %d events, next %q", limit, len(page.Events), page.Next)
 		}
 		f.at = page.Next
 		got = append(got, page.Events...)

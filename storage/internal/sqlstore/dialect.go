@@ -13,8 +13,7 @@ import (
 // Dialect is what the databases do not share.
 type Dialect interface {
 	Writer
-	Finder
-	Log
+	Reader
 	// Lock keeps claims of shards (exclusive) and commits to them (shared) apart until tx ends.
 	Lock(ctx context.Context, tx *sqlx.Tx, shards []schemas.Shard, exclusive bool) error
 	// Snapshot is how a transaction begins that reads one state of the store.
@@ -32,6 +31,12 @@ type Writer interface {
 	// Put writes rows, at least one, with the prepared Statement of w. When one row is at fault, and would be again,
 	// the error is a *RowError; the transaction is of no use then.
 	Put(ctx context.Context, stmt *sqlx.Stmt, w *Write, rows []Row) error
+}
+
+// Reader is how rows are read that one text cannot find in every database.
+type Reader interface {
+	Finder
+	Log
 }
 
 // Finder reads rows by many keys.
