@@ -25,6 +25,8 @@ const (
 	hostsDir   = "hosts"
 	// numbersFile has the numbers of the hosts whose machines are in hostsDir.
 	numbersFile = "hosts.json"
+	// markFile has how far this process has seen a shared store come.
+	markFile = "store.mark"
 )
 
 // InUseError says that another process has the data directory.
@@ -97,6 +99,16 @@ func takeLock(f *os.File, path string) error {
 }
 
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
+
+// mark is how far a process on this directory has seen a shared store come; "" when nobody has noted it. It is a help: one that
+// cannot be read is none.
+func (d *dataDir) mark() string {
+	text, err := os.ReadFile(d.file(markFile))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
 
 // Close gives the directory back.
 func (d *dataDir) Close() error { return d.lock.Close() }

@@ -156,3 +156,21 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+func TestTheMarkOfASharedStoreIsKept(t *testing.T) {
+	t.Parallel()
+	dir, err := openDir(filepath.Join(t.TempDir(), "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = dir.Close() }()
+	if got := dir.mark(); got != "" {
+		t.Errorf("mark() of a new directory = %q, want none", got)
+	}
+	if err := writeWhole(dir.file(markFile), "abc 0/1F\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := dir.mark(); got != "abc 0/1F" {
+		t.Errorf("mark() = %q, want what was written", got)
+	}
+}

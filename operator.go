@@ -122,7 +122,7 @@ func openLocal(ctx context.Context, cfg Config) (Operator, error) {
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
-	store, err := openStore(ctx, &cfg, dir.file(storeFile), "ozone operator")
+	store, err := openStore(ctx, &cfg, dir.file(storeFile), "ozone operator", "")
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}

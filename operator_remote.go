@@ -17,7 +17,7 @@ type remote struct {
 }
 
 func openRemote(ctx context.Context, cfg Config) (Operator, error) {
-	store, err := openStore(ctx, &cfg, "", "ozone operator")
+	store, err := openStore(ctx, &cfg, "", "ozone operator", "")
 	if err != nil {
 		return nil, err
 	}

@@ -220,7 +220,7 @@ func (n *Node) openData(context.Context) error {
 }
 
 func (n *Node) openStore(ctx context.Context) error {
-	store, err := openStore(ctx, &n.cfg, n.dir.file(storeFile), n.name())
+	store, err := openStore(ctx, &n.cfg, n.dir.file(storeFile), n.name(), n.dir.mark())
 	if err != nil {
 		return err
 	}
@@ -229,10 +229,10 @@ func (n *Node) openStore(ctx context.Context) error {
 	return checkKey(ctx, store, n.sealer)
 }
 
-// openStore opens the store that the configuration names.
-func openStore(ctx context.Context, cfg *Config, sqliteFile, name string) (storage.Store, error) {
+// openStore opens the store that the configuration names. The mark is how far this process has seen a shared one come.
+func openStore(ctx context.Context, cfg *Config, sqliteFile, name, mark string) (storage.Store, error) {
 	if onPostgres(cfg.Store) {
-		return postgres.Open(ctx, postgres.Config{URL: cfg.Store, Now: time.Now, Log: cfg.Log, Name: name})
+		return postgres.Open(ctx, postgres.Config{URL: cfg.Store, Now: time.Now, Log: cfg.Log, Name: name, Mark: mark})
 	}
 	return sqlite.Open(ctx, sqlite.Config{Path: sqliteFile, Now: time.Now, Log: cfg.Log})
 }

@@ -15,6 +15,8 @@ type shared interface {
 	Hold(ctx context.Context, alone bool, lost func(error)) (release func(), err error)
 	// Clock is the store's time, without asking it.
 	Clock() time.Time
+	// Mark is how far the store has come; "": it is not known yet.
+	Mark() string
 }
 
 // join makes this process one that runs on a shared store, on the store's time. It is the only one when its bus reaches no other.
@@ -33,12 +35,31 @@ func (n *Node) join(ctx context.Context) error {
 	})
 	n.now = s.Clock
 	n.startClock(ctx)
+	n.startMark(ctx, s)
 	return nil
+}
+
+// startMark keeps how far the store has come: a database that was put back from a copy of its files cannot tell that by itself.
+func (n *Node) startMark(ctx context.Context, s shared) {
+	kept := ""
+	n.every(ctx, "mark", markEvery, func(context.Context) {
+		mark := s.Mark()
+		if mark == kept {
+			return
+		}
+		if err := writeWhole(n.dir.file(markFile), mark+"\n"); err != nil {
+			n.cfg.Log.Warn("how far the store has come is not kept", "error", err)
+			return
+		}
+		kept = mark
+	})
 }
 
 const (
 	// clockEvery is how often a node compares its clock with the store's. Source: docs/numbers.md.
 	clockEvery = 5 * time.Second
+	// markEvery is how often a node notes how far the store has come. Source: docs/numbers.md.
+	markEvery = 5 * time.Second
 	// clockApart is how far they may be apart before it is said. Source: docs/numbers.md.
 	clockApart = time.Second
 )

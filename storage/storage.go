@@ -49,6 +49,7 @@ func (e *BadUnitError) Unwrap() error { return e.Err }
 // Store is everything; each user takes the part it needs.
 type Store interface { //nolint:interfacebloat // a sum of small ones
 	Reader
+	EventReader
 	Committer
 	Claims
 	Suspects

@@ -50,8 +50,16 @@ func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Sec
 type target struct {
 	config pq.Config
 	now    func() time.Time
-	// open says that the store is: only what comes before, like a migration, and an audit may take longer than silence.
-	open atomic.Bool
+	// limit is how long a read waits, in nanoseconds; 0: for ever. It is silence once the store is open: what comes before,
+	// like a migration, and an audit may take longer.
+	limit atomic.Int64
+}
+
+// patient is the same database with another limit.
+func (t *target) patient(limit time.Duration) *target {
+	other := &target{config: t.config, now: t.now}
+	other.limit.Store(int64(limit))
+	return other
 }
 
 // newTarget reads the URL. What is wrong with it is not quoted: it may hold the password.
@@ -128,8 +136,8 @@ type impatient struct {
 }
 
 func (c impatient) Read(p []byte) (int, error) {
-	if c.target.open.Load() {
-		if err := c.SetReadDeadline(c.target.now().Add(silence)); err != nil {
+	if limit := c.target.limit.Load(); limit > 0 {
+		if err := c.SetReadDeadline(c.target.now().Add(time.Duration(limit))); err != nil {
 			return 0, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -36,8 +37,15 @@ func (dialect) statement(w *sqlstore.Write, first int) string {
 		}
 		return "UPDATE " + w.Table + " SET " + strings.Join(sums, ", ") + " FROM " + rows + " WHERE " + equals(w.Table, key)
 	default:
-		return "INSERT INTO " + w.Table + " (" + names(w.Columns) + ") SELECT " + names(w.Columns) + " FROM " + rows + " " + w.Conflict
+		return "INSERT INTO " + w.Table + " (" + names(w.Columns) + ") SELECT " + names(w.Columns) + " FROM " + rows + " " + w.Conflict + orRefused(w)
 	}
+}
+
+func orRefused(w *sqlstore.Write) string {
+	if !w.OrRefused {
+		return ""
+	}
+	return " OR refused(" + w.Table + ".account, " + w.Table + ".operation)"
 }
 
 // Query is the text for any number of keys. Each is looked up by itself: a join with all of them would be planned by the
@@ -49,6 +57,10 @@ func (dialect) Query(l *sqlstore.Lookup) string {
 	}
 	if l.Where != "" {
 		terms = append(terms, l.Where)
+	}
+	if l.Parted != "" {
+		// The statement opens only the parts between two parameters; by the keys alone it would open all of them.
+		terms = append(terms, fmt.Sprintf("%s BETWEEN $%d AND $%d", l.Parted, len(l.Key)+1, len(l.Key)+2))
 	}
 	return "SELECT found.* FROM " + unnest(l.Key, 1) + " CROSS JOIN LATERAL (SELECT " + l.Columns + " FROM " + l.Table +
 		" WHERE " + strings.Join(terms, " AND ") + " LIMIT 1) AS found"
@@ -114,6 +126,10 @@ func (dialect) Find(ctx context.Context, stmt *sqlx.Stmt, l *sqlstore.Lookup, ke
 	if err != nil {
 		return err
 	}
+	if l.Parted != "" {
+		least, greatest := span(l, keys)
+		args = append(args, least, greatest)
+	}
 	rows, err := stmt.QueryxContext(ctx, args...)
 	if err != nil {
 		return err
@@ -125,6 +141,19 @@ func (dialect) Find(ctx context.Context, stmt *sqlx.Stmt, l *sqlstore.Lookup, ke
 		}
 	}
 	return rows.Err()
+}
+
+// span is the least and the greatest value of the column by which the table is in parts: a text.
+func span(l *sqlstore.Lookup, keys [][]any) (least, greatest string) {
+	at := slices.IndexFunc(l.Key, func(c sqlstore.Column) bool { return c.Name == l.Parted })
+	for i, key := range keys {
+		value, _ := key[at].(string)
+		if i == 0 {
+			least, greatest = value, value
+		}
+		least, greatest = min(least, value), max(greatest, value)
+	}
+	return least, greatest
 }
 
 // lockClass is the first half of the keys of the shards' advisory locks: "Oz".

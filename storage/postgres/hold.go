@@ -35,6 +35,10 @@ func (s *Store) Hold(ctx context.Context, alone bool, lost func(error)) (release
 	if err != nil {
 		return nil, err
 	}
+	if err := s.look(ctx, h.conn); err != nil {
+		h.close()
+		return nil, fmt.Errorf("hold store: %w", explain(err))
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() { // ends with release
@@ -90,7 +94,7 @@ func (s *Store) keepHold(ctx context.Context, lock string, h *hold, lost func(er
 			h.close()
 			return
 		}
-		if h != nil && h.conn.PingContext(ctx) == nil {
+		if h != nil && s.look(ctx, h.conn) == nil {
 			continue
 		}
 		h.close()
@@ -99,5 +103,20 @@ func (s *Store) keepHold(ctx context.Context, lock string, h *hold, lost func(er
 			lost(err)
 			return
 		}
+		if h, err = s.heldAgain(ctx, h, err); err != nil && ctx.Err() == nil {
+			s.log.Debug("store not held; it is tried again", "error", err)
+		}
 	}
+}
+
+// heldAgain looks at what has come back: it may be another server than the one that went away, or an older state of it.
+func (s *Store) heldAgain(ctx context.Context, h *hold, err error) (*hold, error) {
+	if err != nil {
+		return nil, err
+	}
+	if err := keepIncarnation(ctx, h.conn, s.log, s.Mark()); err != nil {
+		h.close()
+		return nil, err
+	}
+	return h, nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -27,6 +28,8 @@ type Config struct {
 	Log *slog.Logger
 	// Name of this process in pg_stat_activity. Default "ozone".
 	Name string
+	// Mark is what Store.Mark returned last, to find out whether the database was put back since. What is no mark says nothing.
+	Mark string
 	// Readers is how many reads run at the same time, each on a connection. Default 8.
 	Readers int
 	// ReadOnly opens a store to look at; its schema must be this program's.
@@ -49,6 +52,8 @@ type Store struct {
 	*sqlstore.Store
 	target *target
 	clock  *clock
+	log    *slog.Logger
+	mark   atomic.Value // a string
 }
 
 // Open opens the store and brings its schema up to date. A server or a database that cannot be used is an error
@@ -95,8 +100,10 @@ func open(ctx context.Context, cfg Config, target *target) (_ *Store, err error)
 	if err != nil {
 		return nil, err
 	}
-	target.open.Store(!cfg.ReadOnly)
-	return &Store{Store: inner, target: target, clock: clock}, nil
+	if !cfg.ReadOnly {
+		target.limit.Store(int64(silence))
+	}
+	return &Store{Store: inner, target: target, clock: clock, log: cfg.Log}, nil
 }
 
 func closeUnless(err *error, db *sqlx.DB) {
@@ -126,7 +133,7 @@ func prepare(ctx context.Context, cfg Config, db *sqlx.DB) error {
 	if err := migrate(ctx, conn, db.DB); err != nil {
 		return err
 	}
-	return keepIncarnation(ctx, conn, cfg.Log)
+	return keepIncarnation(ctx, conn, cfg.Log, cfg.Mark)
 }
 
 // Close returns when nothing is written any more. It may be called twice. A connection that cannot say goodbye loses

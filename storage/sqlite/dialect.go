@@ -36,7 +36,15 @@ func insert(w *sqlstore.Write) string {
 	for i, c := range w.Columns {
 		names[i], marks[i] = c.Name, "?" // a parameter without a name is the fastest to bind
 	}
-	return "INSERT INTO " + w.Table + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ") " + w.Conflict
+	return "INSERT INTO " + w.Table + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ") " + w.Conflict + orRefused(w)
+}
+
+func orRefused(w *sqlstore.Write) string {
+	if !w.OrRefused {
+		return ""
+	}
+	return " OR EXISTS (SELECT 1 FROM operation AS o WHERE o.account = " + w.Table + ".account AND o.id = " + w.Table +
+		".operation AND o.state IN ('rejected', 'expired'))"
 }
 
 // add numbers its parameters: the key is the first one and comes last in the text.

@@ -253,6 +253,44 @@ func (p *Postgres) Start(ctx context.Context) error {
 	return nil
 }
 
+// Keep copies the data of the stopped server aside, as a backup of its files.
+func (p *Postgres) Keep(ctx context.Context) error { return copyAll(ctx, p.data(), p.data()+".kept") }
+
+// PutBack gives the stopped server the data of the last Keep.
+func (p *Postgres) PutBack(ctx context.Context) error {
+	return copyAll(ctx, p.data()+".kept", p.data())
+}
+
+// copyAll replaces a directory by a copy of another one, with its owners.
+func copyAll(ctx context.Context, from, to string) error {
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, "cp", "-a", from, to).CombinedOutput() //nolint:gosec // the rig's own directories
+	if err != nil {
+		return fmt.Errorf("copy %s: %w: %s", from, err, out)
+	}
+	return nil
+}
+
+// Load makes a database of the dump of another one, which may be on another server, and returns its URL.
+func (p *Postgres) Load(ctx context.Context, from string) (string, error) {
+	to, err := makeDatabase(ctx, p.URL(), "")
+	if err != nil {
+		return "", err
+	}
+	dump := filepath.Join(p.dir, "dump")
+	for _, cmd := range []*exec.Cmd{
+		p.command(ctx, "pg_dump", "--format=custom", "--file="+dump, from),
+		p.command(ctx, "pg_restore", "--exit-on-error", "--dbname="+to, dump),
+	} {
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, out)
+		}
+	}
+	return to, nil
+}
+
 // Stop ends the server in order and returns when it has ended. Its clients lose their connections.
 func (p *Postgres) Stop() {
 	if p.server == nil {

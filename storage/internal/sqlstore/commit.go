@@ -49,9 +49,9 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 	}
 	// A context that can end costs a goroutine a statement, and here every statement is short.
 	ctx = context.WithoutCancel(ctx)
-	err = s.commit(ctx, &b, p, changes, false)
+	err = s.commitInParts(ctx, &b, p, changes, false)
 	if bad, ok := errors.AsType[*RowError](err); ok && bad.Row < 0 {
-		err = s.commit(ctx, &b, p, changes, true)
+		err = s.commitInParts(ctx, &b, p, changes, true)
 	}
 	if errors.Is(err, errHadCommitted) {
 		return nil

@@ -13,7 +13,7 @@ import (
 // Dialect is what the databases do not share.
 type Dialect interface {
 	Writer
-	Finder
+	Reader
 	// Lock keeps claims of shards (exclusive) and commits to them (shared) apart until tx ends.
 	Lock(ctx context.Context, tx *sqlx.Tx, shards []schemas.Shard, exclusive bool) error
 	// Snapshot is how a transaction begins that reads one state of the store.
@@ -31,6 +31,12 @@ type Writer interface {
 	// Put writes rows, at least one, with the prepared Statement of w. When one row is at fault, and would be again,
 	// the error is a *RowError; the transaction is of no use then.
 	Put(ctx context.Context, stmt *sqlx.Stmt, w *Write, rows []Row) error
+}
+
+// Reader is how rows are read that one text cannot find in every database.
+type Reader interface {
+	Finder
+	Log
 }
 
 // Finder reads rows by many keys.
@@ -83,6 +89,8 @@ type Lookup struct {
 	Columns string // separated by commas
 	Key     []Column
 	Where   string // what else must hold of the row; "": nothing
+	// Parted is the column of the key by whose order the table may be in parts; "": it never is.
+	Parted string
 }
 
 // Action is what a Write does.
@@ -105,6 +113,8 @@ type Write struct {
 	Action  Action
 	// Conflict is what an insert does when the row is there: "" makes that an error.
 	Conflict string
+	// OrRefused adds to the condition of Conflict: or the operation that the row there names was refused.
+	OrRefused bool
 	// Refused is the reason when a row changes nothing; "" when that is no error.
 	Refused string
 }

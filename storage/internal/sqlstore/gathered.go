@@ -24,7 +24,7 @@ var (
 	objectKeyColumns = []Column{{"account", Int}, {"id", Int}}
 	findServers      = &Lookup{Table: "server", Columns: objectColumns, Key: objectKeyColumns, Where: "rendered IS NOT NULL"}
 	findImages       = &Lookup{Table: "image", Columns: objectColumns, Key: objectKeyColumns, Where: "rendered IS NOT NULL"}
-	findOperations   = &Lookup{Table: "operation", Columns: operationColumns, Key: []Column{{"account", Int}, {"id", Text}}}
+	findOperations   = &Lookup{Table: "operation", Columns: operationColumns, Key: []Column{{"account", Int}, {"id", Text}}, Parted: "id"}
 	findTokens       = &Lookup{Table: liveToken, Columns: liveColumns, Key: []Column{{"hash", Bytes}}}
 )
 

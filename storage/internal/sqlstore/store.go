@@ -116,7 +116,8 @@ func (s *Store) fail(doing string, err error) error {
 		return nil
 	case errors.Is(err, sql.ErrNoRows):
 		return storage.ErrNotFound
-	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrClosed), errors.Is(err, storage.ErrWentBack):
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrClosed), errors.Is(err, storage.ErrWentBack),
+		errors.Is(err, storage.ErrCursorGone):
 		return err
 	}
 	if _, ok := errors.AsType[*schemas.Error](err); ok {

@@ -12,9 +12,9 @@ import (
 
 // Retention: how long rows are kept that nothing needs any more. Source: docs/numbers.md.
 const (
-	keepEvents     = 14 * 24 * time.Hour
+	KeepEvents     = 14 * 24 * time.Hour
+	KeepOperations = 30 * 24 * time.Hour
 	keepSuspects   = 14 * 24 * time.Hour // as long as dead letters
-	keepOperations = 30 * 24 * time.Hour
 	keepServers    = 30 * 24 * time.Hour
 	keepCommitters = 30 * 24 * time.Hour
 	// keepTombstones outlives every repetition of a request that was cancelled.
@@ -76,14 +76,7 @@ const (
 // Sweep deletes, in small transactions, what is older at now than its retention.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (int64, error) {
 	var total int64
-	for _, w := range sweeps {
-		n, err := s.sweepPairs(ctx, w, now)
-		total += n
-		if err != nil {
-			return total, fmt.Errorf("sweep %s: %w", w.what, err)
-		}
-	}
-	for _, part := range []func(context.Context, time.Time) (int64, error){s.sweepOperations, s.sweepServers, s.sweepEvents} {
+	for _, part := range []func(context.Context, time.Time) (int64, error){s.SweepRows, s.sweepOperations, s.sweepEvents} {
 		n, err := part(ctx, now)
 		total += n
 		if err != nil {
@@ -91,6 +84,20 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (int64, error) {
 		}
 	}
 	return total, nil
+}
+
+// SweepRows is Sweep of all that is never dropped in parts: not of operations and events.
+func (s *Store) SweepRows(ctx context.Context, now time.Time) (int64, error) {
+	var total int64
+	for _, w := range sweeps {
+		n, err := s.sweepPairs(ctx, w, now)
+		total += n
+		if err != nil {
+			return total, fmt.Errorf("sweep %s: %w", w.what, err)
+		}
+	}
+	n, err := s.sweepServers(ctx, now)
+	return total + n, err
 }
 
 // chunks picks and drops until pick finds less than a chunk. Picking reads beside the commits, only dropping stops them.
@@ -134,7 +141,7 @@ func (s *Store) dropPairs(ctx context.Context, drop string, rows []pairRow) erro
 }
 
 func (s *Store) sweepOperations(ctx context.Context, now time.Time) (int64, error) {
-	limit := now.Add(-keepOperations)
+	limit := now.Add(-KeepOperations)
 	return chunks(s, func() ([]pairRow, error) {
 		return list[pairRow](ctx, s, pickOperations, micros(limit), firstOperationAt(limit), sweepChunk)
 	}, func(rows []pairRow) error { return s.dropPairs(ctx, dropOperation, rows) })
@@ -175,7 +182,7 @@ type eventTimeRow struct {
 
 // sweepEvents deletes from the front of the log. The last event stays: the positions after it go on from it.
 func (s *Store) sweepEvents(ctx context.Context, now time.Time) (int64, error) {
-	limit := micros(now.Add(-keepEvents))
+	limit := micros(now.Add(-KeepEvents))
 	return chunks(s, func() ([]int64, error) {
 		rows, err := list[eventTimeRow](ctx, s, pickEvents, sweepChunk)
 		if err != nil {

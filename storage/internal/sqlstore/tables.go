@@ -141,9 +141,9 @@ var putKey = &Write{
 	},
 	Conflict: `ON CONFLICT (account, hash) DO UPDATE SET operation = excluded.operation, digest = excluded.digest,
 		created = excluded.created, expires = excluded.expires
-		WHERE idempotency.expires <= excluded.created OR EXISTS (SELECT 1 FROM operation AS o
-			WHERE o.account = idempotency.account AND o.id = idempotency.operation AND o.state IN ('rejected', 'expired'))`,
-	Refused: "the idempotency key is in use",
+		WHERE idempotency.expires <= excluded.created`,
+	OrRefused: true,
+	Refused:   "the idempotency key is in use",
 }
 
 var putEvent = &Write{

@@ -169,6 +169,8 @@ CREATE TABLE address (
     free_at BIGINT NOT NULL
 );
 
+-- Operations and events are in parts, one for each day of UTC, which are made when they are needed and dropped when they are
+-- old. An operation's day is in its id, which is a UUIDv7.
 CREATE TABLE operation (
     id TEXT COLLATE "C" NOT NULL,
     account BIGINT NOT NULL,
@@ -185,7 +187,7 @@ CREATE TABLE operation (
     answer TEXT,
     payload BYTEA CHECK (payload IS NULL OR unfinished = 1), -- sealed: what its steps still have to deliver
     PRIMARY KEY (account, id)
-) WITH (fillfactor = 60);
+) PARTITION BY RANGE (id);
 CREATE INDEX operation_unfinished ON operation (shard) WHERE unfinished = 1;
 
 CREATE TABLE idempotency (
@@ -198,10 +200,20 @@ CREATE TABLE idempotency (
     PRIMARY KEY (account, hash)
 );
 
+-- Whether an operation was refused. As a function it costs the statement that writes keys nothing until a key is there
+-- already: a part of the statement would open every day of operations each time.
+-- +goose StatementBegin
+CREATE FUNCTION refused(account BIGINT, id TEXT) RETURNS BOOLEAN LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM operation AS o WHERE o.account = $1 AND o.id = $2 AND o.state IN ('rejected', 'expired'));
+END $$;
+-- +goose StatementEnd
+
+CREATE SEQUENCE event_position;
 CREATE TABLE event (
     -- Ascending in a source. Between sources a later position may be committed earlier: the cursor of readers is
     -- (xact, position), and they read below pg_snapshot_xmin(pg_current_snapshot()) only.
-    position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    position BIGINT NOT NULL DEFAULT nextval('event_position'),
     xact XID8 NOT NULL DEFAULT pg_current_xact_id(),
     kind TEXT COLLATE "C" NOT NULL,
     source BIGINT NOT NULL,
@@ -210,9 +222,11 @@ CREATE TABLE event (
     shard BIGINT NOT NULL,
     type TEXT NOT NULL,
     time BIGINT NOT NULL,
-    body TEXT NOT NULL,
-    UNIQUE (kind, source, sequence)
-);
+    body TEXT NOT NULL
+) PARTITION BY RANGE (time);
+CREATE INDEX event_account ON event (account, xact, position);
+-- Each part has a unique index over (kind, source, sequence) too: the number of an event is that of its source's state,
+-- which is written over an older one only, so it cannot come again on another day.
 
 CREATE TABLE outbox (
     shard BIGINT NOT NULL,
