@@ -5,7 +5,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/ozonecloud/ozone/edge/strictjson"
+	"github.com/ozonecloud/ozone/edge/document"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -14,7 +14,7 @@ type Request struct {
 	// Account is the tenant whose token the request has; 0 on routes without {account}.
 	Account schemas.AccountID
 	// Body is the request's document; Null on routes that take none.
-	Body strictjson.Value
+	Body document.Value
 
 	http   *fasthttp.RequestCtx
 	target target
