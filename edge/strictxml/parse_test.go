@@ -122,20 +122,20 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		root, err := Parse(data)
-		if err == nil && count(root, 1, t) > MaxTokens {
+		if err == nil && count(t, root, 1) > MaxTokens {
 			t.Errorf("Parse(%q) has too many parts", data)
 		}
 	})
 }
 
-func count(e *Element, depth int, t *testing.T) int {
+func count(t *testing.T, e *Element, depth int) int {
 	t.Helper()
 	if depth > MaxDepth || len(e.Attributes) > MaxAttributes {
 		t.Errorf("%+v is beyond the bounds", e)
 	}
 	n := 1 + len(e.Attributes)
 	for _, child := range e.Children {
-		n += count(child, depth+1, t)
+		n += count(t, child, depth+1)
 	}
 	return n
 }
