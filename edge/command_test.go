@@ -164,8 +164,11 @@ func TestRefusalsAreFaultsThatNameTheirOperation(t *testing.T) {
 	var doc strings.Builder
 	for _, e := range []*schemas.Error{
 		schemas.Errorf(schemas.KindInvalid, "The image is not ACTIVE."),
+		schemas.Errorf(schemas.KindUnauthorized, "Invalid authentication token. Please renew."),
 		schemas.Errorf(schemas.KindForbidden, "The server has that flavor already."),
 		schemas.Errorf(schemas.KindNotFound, "There is no such image."),
+		schemas.Errorf(schemas.KindMethod, "This path does not take that method."),
+		schemas.Errorf(schemas.KindMedia, "The request body must be JSON or XML."),
 		schemas.Errorf(schemas.KindConflict, "The server is REBOOT."),
 		schemas.Errorf(schemas.KindConflict, "The server is BUILD.").Named(schemas.FaultBuildInProgress),
 		schemas.Errorf(schemas.KindConflict, "The server is RESIZE.").Named(schemas.FaultBackupOrResize).Because("step %s", "copy"),

@@ -74,7 +74,7 @@ var exchanges = []struct{ what, request, json, xml string }{
 	{"Delete an image", "DELETE /v1.0/1001/images/743", "", ""},
 
 	{"What is not there", "GET /v1.0/1001/servers/99", "", ""},
-	{"A body that is against a rule", "POST /v1.0/1001/servers/12/action", `{"reboot":{"type":"soft"}}`, `<reboot xmlns="` + namespace + `" type="soft"/>`},
+	{"A body that is against a rule", "PUT /v1.0/1001/servers/12", `{"server":{"name":" "}}`, `<server xmlns="` + namespace + `" name=" "/>`},
 	{"An action that nobody serves", "POST /v1.0/1001/servers/12/action", `{"addIp":{}}`, `<addIp xmlns="` + namespace + `"/>`},
 
 	{"List operations", "GET /ozone/v1/1001/operations", "", ""},
