@@ -106,7 +106,11 @@ func (c claim) beats(other claim) bool {
 
 // weight is the q of an Accept header's part: from 0 to 1, and 1 when there is none that can be read.
 func weight(parameters []byte) float64 {
-	q, err := strconv.ParseFloat(string(parameter(parameters, "q")), 64)
+	given := parameter(parameters, "q")
+	if given == nil { // the usual case; an error would cost more than all the rest
+		return 1
+	}
+	q, err := strconv.ParseFloat(string(given), 64)
 	if err == nil && q >= 0 && q <= 1 {
 		return q
 	}
