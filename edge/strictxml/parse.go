@@ -64,6 +64,9 @@ func Parse(data []byte) (*Element, error) {
 	if surrogate.Match(data) {
 		return nil, errSurrogate
 	}
+	if isCrowded(data) {
+		return nil, errAttributes
+	}
 	p := parser{dec: xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, byteOrderMark)))}
 	for {
 		t, err := p.dec.Token()
@@ -86,6 +89,21 @@ func isControl(c rune) bool {
 
 // surrogate finds numbers from U+D800 to U+DFFF; the decoder would replace them silently.
 var surrogate = regexp.MustCompile(`&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*(?:5529[6-9]|55[3-9][0-9]{2}|56[0-9]{3}|57[0-2][0-9]{2}|573[0-3][0-9]|5734[0-3]));`)
+
+// manySigns is more equals signs than there are from the start of one element to that of the next in a body that keeps
+// the contract's bounds: a few texts of 255 bytes.
+const manySigns = 2048
+
+// isCrowded finds elements with thousands of attributes. The decoder would collect them all before anybody can count them:
+// 55 MB for a body of 1 MiB.
+func isCrowded(data []byte) bool {
+	for part := range bytes.SplitSeq(data, []byte("<")) {
+		if bytes.Count(part, []byte("=")) > manySigns {
+			return true
+		}
+	}
+	return false
+}
 
 type parser struct {
 	dec    *xml.Decoder
