@@ -24,7 +24,7 @@ test: build rig ## Every test
 	go test -p 1 -shuffle=on -timeout 20m ./...
 
 .PHONY: rig
-rig: ## Install the servers that the tests start, where they are missing
+rig: ## Install the servers and programs that the tests need, where they are missing
 	./tests/rig/install.sh
 
 .PHONY: race

@@ -20,6 +20,9 @@ func BenchmarkGetServer(b *testing.B) {
 	request := "GET /v1.0/1001/servers/12 HTTP/1.1\r\nHost: x\r\nX-Auth-Token: token-of-demo\r\n\r\n"
 	length := len(r.do("GET", "/v1.0/1001/servers/12", "").body)
 	b.Run("edge", func(b *testing.B) { hammer(b, r.addr, request, length) })
+	inXML := strings.Replace(request, "/12 ", "/12.xml ", 1)
+	lengthXML := len(r.do("GET", "/v1.0/1001/servers/12.xml", "").body)
+	b.Run("xml", func(b *testing.B) { hammer(b, r.addr, inXML, lengthXML) })
 	b.Run("bare", func(b *testing.B) { hammer(b, bare(b, `{"server":`+rendered+`}`), request, length) })
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -165,8 +164,11 @@ func TestRefusalsAreFaultsThatNameTheirOperation(t *testing.T) {
 	var doc strings.Builder
 	for _, e := range []*schemas.Error{
 		schemas.Errorf(schemas.KindInvalid, "The image is not ACTIVE."),
+		schemas.Errorf(schemas.KindUnauthorized, "Invalid authentication token. Please renew."),
 		schemas.Errorf(schemas.KindForbidden, "The server has that flavor already."),
 		schemas.Errorf(schemas.KindNotFound, "There is no such image."),
+		schemas.Errorf(schemas.KindMethod, "This path does not take that method."),
+		schemas.Errorf(schemas.KindMedia, "The request body must be JSON or XML."),
 		schemas.Errorf(schemas.KindConflict, "The server is REBOOT."),
 		schemas.Errorf(schemas.KindConflict, "The server is BUILD.").Named(schemas.FaultBuildInProgress),
 		schemas.Errorf(schemas.KindConflict, "The server is RESIZE.").Named(schemas.FaultBackupOrResize).Because("step %s", "copy"),
@@ -178,17 +180,13 @@ func TestRefusalsAreFaultsThatNameTheirOperation(t *testing.T) {
 		schemas.Errorf(schemas.KindInternal, "host 7 lost its mind"),
 	} {
 		r.answers(func(cmd *schemas.Command) *schemas.Answer { return &schemas.Answer{Operation: cmd.ID, Fault: e} })
-		res := r.do("DELETE", "/v1.0/1001/servers/12", "")
-		if got := res.header.Get("X-Ozone-Operation"); got != string(r.last().ID) {
-			t.Errorf("%v: X-Ozone-Operation = %q", e, got)
-		}
-		fmt.Fprintf(&doc, "%d %s\n", res.status, res.header.Get("Content-Type"))
-		for _, name := range []string{"Retry-After", "Reply-After"} {
-			if v := res.header.Get(name); v != "" {
-				fmt.Fprintf(&doc, "%s: %s\n", name, v)
+		for _, path := range []string{"/v1.0/1001/servers/12.json", "/v1.0/1001/servers/12.xml"} {
+			res := r.do("DELETE", path, "")
+			if got := res.header.Get("X-Ozone-Operation"); got != string(r.last().ID) {
+				t.Errorf("%v: X-Ozone-Operation = %q", e, got)
 			}
+			writeAnswer(&doc, res, "Retry-After", "Reply-After")
 		}
-		fmt.Fprintf(&doc, "%s\n\n", res.body)
 	}
 	golden.Compare(t, "faults.txt", doc.String())
 }
@@ -204,8 +202,17 @@ func TestBadBodiesReachNobody(t *testing.T) {
 		{"POST", "/servers", "", 415, nil},
 		{"POST", "/servers", "", 400, []string{"Content-Type: application/json"}},
 		{"POST", "/servers", "{}", 415, []string{"Content-Type: application/x-www-form-urlencoded"}},
-		{"POST", "/servers", "<server/>", 415, []string{"Content-Type: application/xml"}},
-		{"POST", "/servers", "<server/>", 415, []string{"Content-Type: "}},
+		{"POST", "/servers", "<server/>", 400, []string{"Content-Type: application/xml"}},
+		{"POST", "/servers", " <server/>", 400, []string{"Content-Type: "}},
+		{"POST", "/servers", "<server/>", 400, []string{"Content-Type: application/json"}},
+		{"POST", "/servers", "<server/>", 415, []string{"Content-Type: text/xml"}},
+		{"POST", "/servers", "<server/>", 415, []string{"Content-Type: application/xml; charset=ISO-8859-1"}},
+		{"POST", "/servers", "<server/>", 400, []string{`Content-Type: Application/XML; charset="utf-8"`}},
+		{"POST", "/servers", createBody, 400, []string{"Content-Type: application/xml"}},
+		{"POST", "/servers", "plain", 415, []string{"Content-Type: "}},
+		{"POST", "/servers", `<server imageId="1" flavorId="1"/><server/>`, 400, []string{"Content-Type: application/xml"}},
+		{"POST", "/servers", `<!DOCTYPE server><server imageId="1" flavorId="1"/>`, 400, []string{"Content-Type: application/xml"}},
+		{"POST", "/servers", `<server xmlns="urn:x" imageId="1" flavorId="1"/>`, 400, []string{"Content-Type: application/xml"}},
 		{"POST", "/servers", "{}", 415, []string{"Content-Encoding: gzip"}},
 		{"POST", "/servers", "{}", 400, []string{"Content-Type: "}},
 		{"POST", "/servers", "{}", 400, []string{"Content-Type: APPLICATION/JSON; charset=utf-7"}},

@@ -2,11 +2,19 @@ package edge
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/ozonecloud/ozone/edge/strictjson"
+	"github.com/ozonecloud/ozone/edge/xmlform"
 )
 
-const contentJSON = "application/json; charset=UTF-8"
+// The XML namespaces of answers: of v1.0 and every fault, and of what is Ozone's own.
+const (
+	NamespaceV10   = "http://docs.rackspacecloud.com/servers/api/v1.0"
+	NamespaceOzone = "urn:ozone:v1"
+)
 
 // Header values of every answer about an account's things.
 var (
@@ -17,9 +25,16 @@ var (
 	headerAllowed = "Allow"
 )
 
-// encode writes a handler's answer; it is the only writer of representations.
-func encode(r *Request, res Response) {
+// encode writes a handler's answer in the format that is wanted; it is the only writer of representations.
+func encode(r *Request, res Response) error {
 	out := &r.http.Response
+	t, isText := res.Body.(Text)
+	if res.Body != nil && !isText {
+		var err error
+		if r.out, err = appendBody(r.out[:0], res.Body, r.format); err != nil {
+			return err
+		}
+	}
 	if res.Status != 0 {
 		out.SetStatusCode(res.Status)
 	}
@@ -27,18 +42,46 @@ func encode(r *Request, res Response) {
 	if !res.Modified.IsZero() {
 		out.Header.SetLastModified(res.Modified)
 	}
-	if res.Body == nil {
-		return
-	}
-	if t, ok := res.Body.(Text); ok {
+	switch {
+	case isText:
 		out.Header.SetContentType("text/plain; charset=UTF-8")
 		out.SetBodyString(string(t))
-		return
+	case res.Body != nil:
+		out.Header.SetContentType(r.format.contentType())
+		out.SetBody(r.out)
 	}
-	out.Header.SetContentType(contentJSON)
-	r.out = res.Body.AppendJSON(r.out[:0])
-	out.SetBody(r.out)
+	return nil
 }
+
+// appendBody appends a representation. XML is made from the JSON: one cannot say what the other does not.
+func appendBody(dst []byte, b Body, as format) ([]byte, error) {
+	if as != formatXML {
+		return b.AppendJSON(dst), nil
+	}
+	doc, err := strictjson.ParseOwn(b.AppendJSON(nil))
+	if err != nil {
+		return dst, fmt.Errorf("representation: %w", err)
+	}
+	return b.Form().Append(dst, doc), nil
+}
+
+// Document is a body made of an ordinary value.
+type Document struct {
+	Value any
+	XML   *xmlform.Form
+}
+
+// AppendJSON appends the value's JSON.
+func (d Document) AppendJSON(dst []byte) []byte {
+	doc, err := json.Marshal(d.Value)
+	if err != nil { // strings, numbers and lists of them: it cannot happen
+		return append(dst, "{}"...)
+	}
+	return append(dst, doc...)
+}
+
+// Form is the value's form in XML.
+func (d Document) Form() *xmlform.Form { return d.XML }
 
 func setHeaders(h *fasthttp.ResponseHeader, fields []Field) {
 	for _, f := range fields {
@@ -51,6 +94,9 @@ type Text string
 
 // AppendJSON appends the text as it is.
 func (t Text) AppendJSON(dst []byte) []byte { return append(dst, t...) }
+
+// Form is none: text is no XML.
+func (t Text) Form() *xmlform.Form { return nil }
 
 // AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/ozonecloud/ozone/edge/xmlform"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
 )
@@ -114,8 +114,8 @@ type faultBody struct {
 	RetryAfter string `json:"retryAfter,omitempty"`
 }
 
-// write sends the fault as JSON, with the headers that say when to try again.
-func (f fault) write(res *fasthttp.Response, now time.Time) {
+// write sends the fault, with the headers that say when to try again.
+func (f fault) write(res *fasthttp.Response, as format, now time.Time) {
 	body := faultBody{Code: f.status, Message: f.err.Message, Details: f.err.Details}
 	wait := f.wait()
 	if wait > 0 {
@@ -127,12 +127,20 @@ func (f fault) write(res *fasthttp.Response, now time.Time) {
 		}
 	}
 	res.SetStatusCode(f.status)
-	res.Header.SetContentType(contentJSON)
-	doc, err := json.Marshal(map[schemas.Fault]faultBody{f.name: body})
+	doc, err := appendBody(nil, f.document(body), as)
 	if err != nil { // strings and a number: it cannot happen
-		doc = []byte(`{"cloudServersFault":{"code":500,"message":"Internal error"}}`)
+		as, doc = formatJSON, []byte(`{"cloudServersFault":{"code":500,"message":"Internal error"}}`)
 	}
+	res.Header.SetContentType(as.contentType())
 	res.SetBody(doc)
+}
+
+// document is the fault's body under its name. All names look the same.
+func (f fault) document(body faultBody) Body {
+	return Document{map[schemas.Fault]faultBody{f.name: body}, &xmlform.Form{
+		Namespace: NamespaceV10,
+		Elements:  map[string]xmlform.Element{string(f.name): {Children: []string{"message", "details"}}},
+	}}
 }
 
 func (f fault) wait() time.Duration {

@@ -34,7 +34,7 @@ func (s *Server) newHTTP() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:               s.handle,
 		ErrorHandler:          s.failFraming,
-		ExpectHandler:         expect,
+		ExpectHandler:         s.expect,
 		Logger:                httpLog{s.config.Log},
 		Concurrency:           s.config.Concurrency,
 		MaxConnsPerIP:         s.config.MaxConnsPerIP,
@@ -107,34 +107,50 @@ func hasLine(raw []byte, name string) bool {
 }
 
 // expect decides before a body is sent, when the client waits for that.
-func expect(ctx *fasthttp.RequestCtx) int {
-	if ctx.Request.Header.ContentLength() > LargeBody {
-		return fasthttp.StatusRequestEntityTooLarge
+func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+	if ctx.Request.Header.ContentLength() <= LargeBody {
+		return fasthttp.StatusContinue
 	}
-	return fasthttp.StatusContinue
+	s.failEarly(ctx, fault{fasthttp.StatusRequestEntityTooLarge, schemas.FaultOverLimit, errTooLarge})
+	return fasthttp.StatusRequestEntityTooLarge
 }
 
-// readBody reads and parses the document of a request, at most limit bytes of it.
-func (r *Request) readBody(limit int) error {
+// readBody reads and parses the document of a request, of the length and in the formats that its route takes.
+func (r *Request) readBody(route *Route) error {
 	h := &r.http.Request.Header
-	typed, err := isJSON(h)
+	f, err := bodyFormat(h)
 	if err != nil {
 		return err
 	}
-	if h.ContentLength() > limit {
+	if h.ContentLength() > route.MaxBody {
 		return errTooLarge
 	}
-	data, err := io.ReadAll(io.LimitReader(bodyReader(r.http), int64(limit)+1))
+	data, err := io.ReadAll(io.LimitReader(bodyReader(r.http), int64(route.MaxBody)+1))
 	switch {
 	case err != nil:
 		r.http.SetConnectionClose()
 		return schemas.Errorf(schemas.KindInvalid, "The request body ended too early.")
-	case len(data) > limit:
+	case len(data) > route.MaxBody:
 		return errTooLarge
-	case !typed && !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")):
+	}
+	if f == formatNone {
+		if f, err = sniff(data); err != nil {
+			return err
+		}
+	}
+	return r.parseBody(route, f, data)
+}
+
+func (r *Request) parseBody(route *Route, f format, data []byte) (err error) {
+	switch {
+	case f == formatJSON:
+		r.Body, err = strictjson.Parse(data)
+	case route.XML != nil:
+		r.Body, err = route.XML.Parse(data)
+	default:
 		return errMedia
 	}
-	if r.Body, err = strictjson.Parse(data); err != nil {
+	if err != nil {
 		return schemas.Errorf(schemas.KindInvalid, "The request body is not valid.").Because("%v", err)
 	}
 	return nil
@@ -145,24 +161,6 @@ func bodyReader(ctx *fasthttp.RequestCtx) io.Reader {
 		return stream
 	}
 	return bytes.NewReader(nil)
-}
-
-var errMedia = schemas.Errorf(schemas.KindMedia, "The request body must be JSON: send it with Content-Type: application/json.")
-
-// isJSON tells whether the body says that it is JSON; false without error: it does not say.
-func isJSON(h *fasthttp.RequestHeader) (bool, error) {
-	if encoding := h.Peek(fasthttp.HeaderContentEncoding); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
-		return false, errMedia
-	}
-	media, _, _ := bytes.Cut(h.ContentType(), []byte(";"))
-	media = bytes.TrimSpace(media)
-	if len(media) == 0 {
-		return false, nil
-	}
-	if !bytes.EqualFold(media, []byte("application/json")) {
-		return false, errMedia
-	}
-	return true, nil
 }
 
 // httpLog takes what fasthttp has to say about connections. Its arguments may hold header lines and

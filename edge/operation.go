@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -192,7 +191,7 @@ func micros(t *time.Time) *string {
 
 // OneOperation is an operation in its envelope.
 func OneOperation(row storage.OperationRow) Body {
-	return jsonBody{map[string]operationView{"operation": viewOperation(&row.Operation)}}
+	return Document{map[string]operationView{"operation": viewOperation(&row.Operation)}, ozoneForm}
 }
 
 // OperationList is operations in their envelope.
@@ -201,17 +200,5 @@ func OperationList(rows []storage.OperationRow) Body {
 	for i := range rows {
 		views[i] = viewOperation(&rows[i].Operation)
 	}
-	return jsonBody{map[string][]operationView{"operations": views}}
-}
-
-// jsonBody is a body that has no other format than JSON.
-type jsonBody struct{ value any }
-
-// AppendJSON appends the value's JSON.
-func (b jsonBody) AppendJSON(dst []byte) []byte {
-	doc, err := json.Marshal(b.value)
-	if err != nil {
-		return append(dst, "{}"...) // views are made of strings and numbers: it cannot happen
-	}
-	return append(dst, doc...)
+	return Document{map[string][]operationView{"operations": views}, ozoneForm}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/ozonecloud/ozone/edge/xmlform"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -29,6 +30,15 @@ func (s *Server) mountOwn() error {
 	return nil
 }
 
+// ozoneForm is the XML form of what belongs to Ozone and not to the reference.
+var ozoneForm = &xmlform.Form{Namespace: NamespaceOzone, Elements: map[string]xmlform.Element{
+	"extensions": {Item: "extension"},
+	"extension":  {Children: []string{"routes"}},
+	"routes":     {Item: "route"},
+	"operations": {Item: "operation"},
+	"operation":  {Children: []string{"target", "error"}},
+}}
+
 type extension struct {
 	ID     string   `json:"id"`
 	Routes []string `json:"routes"`
@@ -40,7 +50,7 @@ func (s *Server) extensions(context.Context, *Request) (Response, error) {
 	for _, m := range s.config.Modules {
 		list = append(list, extension{ID: m.ID(), Routes: s.router.of(m.ID())})
 	}
-	return Response{Body: jsonBody{map[string][]extension{"extensions": list}}}, nil
+	return Response{Body: Document{map[string][]extension{"extensions": list}, ozoneForm}}, nil
 }
 
 func (s *Server) healthz(context.Context, *Request) (Response, error) {

@@ -16,8 +16,8 @@ var errPath = schemas.Errorf(schemas.KindInvalid, "The path has characters that 
 type target struct {
 	segments [maxSegments][]byte
 	n        int
-	slash    bool // the path ended in a slash
-	xml      bool // the path had the suffix .xml
+	slash    bool   // the path ended in a slash
+	suffix   format // that the path ended in: .json or .xml
 }
 
 // parts are the segments of the path.
@@ -27,7 +27,7 @@ func (t *target) parts() [][]byte { return t.segments[:t.n] }
 // suffixes .json and .xml of the last segment name the format. Whatever two readers could take for
 // different paths is refused. raw may be overwritten.
 func (t *target) parse(raw []byte) error {
-	t.n, t.slash, t.xml = 0, false, false
+	t.n, t.slash, t.suffix = 0, false, formatNone
 	path, _, _ := bytes.Cut(raw, []byte{'?'})
 	if len(path) == 0 || path[0] != '/' {
 		path = afterAuthority(path)
@@ -73,16 +73,17 @@ func (t *target) cutSuffix() error {
 		return nil
 	}
 	last := &t.segments[t.n-1]
-	cut, ok := bytes.CutSuffix(*last, []byte(".json"))
-	if !ok {
-		cut, ok = bytes.CutSuffix(*last, []byte(".xml"))
-		t.xml = ok
+	if cut, ok := bytes.CutSuffix(*last, []byte(".json")); ok {
+		*last, t.suffix = cut, formatJSON
+	} else if cut, ok := bytes.CutSuffix(*last, []byte(".xml")); ok {
+		*last, t.suffix = cut, formatXML
 	}
-	if *last = cut; ok && len(cut) == 0 {
+	err := checkDots(*last)
+	if len(*last) == 0 {
 		t.n--
 		t.slash = true
 	}
-	return checkDots(cut)
+	return err
 }
 
 // decodeSegment undoes the encoding of unreserved characters in place; every other encoded or illegal character is refused.

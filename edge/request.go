@@ -5,7 +5,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/ozonecloud/ozone/edge/strictjson"
+	"github.com/ozonecloud/ozone/edge/document"
+	"github.com/ozonecloud/ozone/edge/xmlform"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -14,10 +15,11 @@ type Request struct {
 	// Account is the tenant whose token the request has; 0 on routes without {account}.
 	Account schemas.AccountID
 	// Body is the request's document; Null on routes that take none.
-	Body strictjson.Value
+	Body document.Value
 
 	http   *fasthttp.RequestCtx
 	target target
+	format format // of the answer
 	params params
 	out    []byte // the response body is built here
 }
@@ -100,10 +102,12 @@ type Response struct {
 // Field is a header line of a response. The name goes out in the letter case given.
 type Field struct{ Name, Value string }
 
-// Body is a representation that can be written in every format that its API has.
+// Body is a representation that can be written in every format.
 type Body interface {
-	// AppendJSON appends the representation as JSON.
+	// AppendJSON appends the representation as JSON: an object with one member.
 	AppendJSON(dst []byte) []byte
+	// Form is how the same document looks in XML.
+	Form() *xmlform.Form
 }
 
 // with is the response with one more header line.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ozonecloud/ozone/edge/xmlform"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -20,7 +21,9 @@ type Route struct {
 	Path string
 	// MaxBody is how long a request body may be, in bytes. Zero: the route takes none, what comes is thrown away.
 	MaxBody int
-	Handle  Handler
+	// XML is how such a body looks in XML; nil: it is taken in JSON alone.
+	XML    *xmlform.Form
+	Handle Handler
 
 	module string // that mounted it; "": the edge itself
 }

@@ -27,7 +27,10 @@ func TestPathsAreReadInOneWay(t *testing.T) {
 		"/v1.0/1001/servers.json?limit=1":               200,
 		"/v1.0/1001/servers/detail.json":                200,
 		"/v1.0/1001/servers/12/ips/public":              200,
-		"/v1.0/1001/servers/12.xml":                     501,
+		"/v1.0/1001/servers/12.xml":                     200,
+		"/v1.0/1001/servers/.xml":                       200,
+		"/v1.0/1001/servers.xml.json":                   404,
+		"/v1.0/1001/servers.xml/":                       404,
 		"/v1.0/1001/servers/13":                         404,
 		"/v1.0/1001/servers/0":                          404,
 		"/v1.0/1001/servers/-1":                         404,
@@ -145,13 +148,8 @@ func TestRepresentationsAreAsTheContractHasThem(t *testing.T) {
 		"/v1.0/1001/images", "/v1.0/1001/images/detail", "/v1.0/1001/images/1",
 	} {
 		res := r.do("GET", path, "")
-		fmt.Fprintf(&doc, "GET %s\n%d %s\n", path, res.status, res.header.Get("Content-Type"))
-		for _, name := range []string{"Last-Modified", "Cache-Control", "Vary"} {
-			if v := res.header.Get(name); v != "" {
-				fmt.Fprintf(&doc, "%s: %s\n", name, v)
-			}
-		}
-		fmt.Fprintf(&doc, "%s\n\n", strings.TrimSuffix(res.body, "\n"))
+		fmt.Fprintf(&doc, "GET %s\n\n", path)
+		writeAnswer(&doc, res, "Last-Modified", "Cache-Control", "Vary")
 		if strings.Contains(res.header.Get("Content-Type"), "json") && !json.Valid([]byte(res.body)) {
 			t.Errorf("GET %s is no JSON: %s", path, res.body)
 		}

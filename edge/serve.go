@@ -6,8 +6,6 @@ import (
 	"runtime/debug"
 
 	"github.com/valyala/fasthttp"
-
-	"github.com/ozonecloud/ozone/schemas"
 )
 
 // handle takes one request from the socket to its answer.
@@ -27,27 +25,29 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		s.requests.Put(r)
 	}()
 	res, err := s.answer(s.base, r)
+	if err == nil {
+		err = encode(r, res)
+	}
 	linger(ctx, err != nil && mayHaveBody(&ctx.Request.Header))
 	if err != nil {
 		s.fail(r, res, err)
-		return
 	}
-	encode(r, res)
 }
 
 // answer goes through the checks in the order that the contract gives them, up to the handler.
 func (s *Server) answer(ctx context.Context, r *Request) (Response, error) {
+	errPath := r.locate()
 	if err := checkFraming(&r.http.Request.Header); err != nil {
 		r.http.SetConnectionClose() // where such a request ends is anybody's guess
 		return Response{}, err
 	}
-	if err := r.target.parse(r.http.Request.Header.RequestURI()); err != nil {
-		return Response{}, err
+	if errPath != nil {
+		return Response{}, errPath
 	}
 	if isLogin(r) {
 		return s.login(ctx, r)
 	}
-	node, err := s.locate(ctx, r)
+	node, err := s.find(ctx, r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -55,19 +55,24 @@ func (s *Server) answer(ctx context.Context, r *Request) (Response, error) {
 	if err != nil {
 		return Response{Header: []Field{{headerAllowed, node.allow()}}}, err
 	}
-	if r.target.xml {
-		return Response{}, schemas.Errorf(schemas.KindNotImplemented, "XML is not served yet; ask for JSON.")
-	}
 	if route.MaxBody > 0 {
-		if err := r.readBody(route.MaxBody); err != nil {
+		if err := r.readBody(route); err != nil {
 			return Response{}, err
 		}
 	}
 	return route.Handle(ctx, r)
 }
 
-// locate finds the path. Outside every namespace it is not found for anybody; inside one, only the account's own token sees more.
-func (s *Server) locate(ctx context.Context, r *Request) (*node, error) {
+// locate reads the path, and in which format the answer is wanted; that comes first, so that a refusal has it too.
+func (r *Request) locate() error {
+	h := &r.http.Request.Header
+	err := r.target.parse(h.RequestURI())
+	r.format = negotiate(r.target.suffix, h)
+	return err
+}
+
+// find finds the path. Outside every namespace it is not found for anybody; inside one, only the account's own token sees more.
+func (s *Server) find(ctx context.Context, r *Request) (*node, error) {
 	parts := r.target.parts()
 	node := s.router.find(parts, &r.params)
 	if node != nil && r.params.get(paramAccount) == nil {
@@ -100,7 +105,7 @@ func (s *Server) fail(r *Request, res Response, err error) {
 		s.config.Log.Error("request failed", "error", err, "method", clip(h.Method()), "path", clip(r.http.Path()), "account", int64(r.Account))
 	}
 	setHeaders(&r.http.Response.Header, res.Header)
-	f.write(&r.http.Response, s.config.Now())
+	f.write(&r.http.Response, r.format, s.config.Now())
 }
 
 // clip bounds what a stranger can put into a log line.
@@ -115,5 +120,14 @@ func clip(b []byte) string {
 // failFraming answers a request that could not be read; fasthttp closes the connection behind it.
 func (s *Server) failFraming(ctx *fasthttp.RequestCtx, err error) {
 	linger(ctx, true)
-	framingFault(err).write(&ctx.Response, s.config.Now())
+	s.failEarly(ctx, framingFault(err))
+}
+
+// failEarly answers a request that never came to its handler, in the format that it asks for. Of one whose header is no
+// HTTP nothing was kept, so the format is the default.
+func (s *Server) failEarly(ctx *fasthttp.RequestCtx, f fault) {
+	var r Request
+	r.reset(ctx)
+	_ = r.locate() // the fault is worse than a bad path
+	f.write(&ctx.Response, r.format, s.config.Now())
 }

@@ -8,8 +8,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ozonecloud/ozone/edge/document"
 )
 
 // The bounds of a document. Source: the deepest body of the v1.0 contract has 5 levels, the longest about 60 tokens.
@@ -17,32 +20,6 @@ const (
 	MaxDepth  = 32
 	MaxTokens = 1024
 )
-
-// Kind is the type of a Value.
-type Kind int
-
-// The kinds of values.
-const (
-	Null Kind = iota
-	Bool
-	Number
-	String
-	Object
-	Array
-)
-
-// Value is a part of a document. Numbers keep their text.
-type Value struct {
-	Kind    Kind
-	text    string // of a String, of a Number, "true" or "false" of a Bool
-	members []member
-	items   []Value
-}
-
-type member struct {
-	name  string
-	value Value
-}
 
 // The reasons for refusing a document; their texts are fit for its author.
 var (
@@ -57,27 +34,34 @@ var (
 
 // Parse reads the one document in data: valid UTF-8 without a byte order mark, NUL or lone surrogates,
 // no member twice, at most MaxDepth deep and MaxTokens long.
-func Parse(data []byte) (Value, error) {
+func Parse(data []byte) (document.Value, error) {
 	switch {
 	case !utf8.Valid(data):
-		return Value{}, errUTF8
+		return document.Value{}, errUTF8
 	case !json.Valid(data): // the token reader below is more lenient, for example at the end
-		return Value{}, errSyntax
+		return document.Value{}, errSyntax
 	case loneSurrogate(data):
-		return Value{}, errSurrogate
+		return document.Value{}, errSurrogate
 	}
-	p := parser{dec: json.NewDecoder(bytes.NewReader(data))}
+	return parse(data, MaxTokens)
+}
+
+// ParseOwn reads a document that this program wrote, which may be of any length.
+func ParseOwn(data []byte) (document.Value, error) { return parse(data, math.MaxInt) }
+
+func parse(data []byte, most int) (document.Value, error) {
+	p := parser{dec: json.NewDecoder(bytes.NewReader(data)), left: most}
 	p.dec.UseNumber()
 	return p.value(1)
 }
 
 type parser struct {
-	dec    *json.Decoder
-	tokens int
+	dec  *json.Decoder
+	left int // tokens that may still come
 }
 
 func (p *parser) next() (json.Token, error) {
-	if p.tokens++; p.tokens > MaxTokens {
+	if p.left--; p.left < 0 {
 		return nil, errTokens
 	}
 	t, err := p.dec.Token()
@@ -87,73 +71,65 @@ func (p *parser) next() (json.Token, error) {
 	return t, nil
 }
 
-func (p *parser) value(depth int) (Value, error) {
+func (p *parser) value(depth int) (document.Value, error) {
 	t, err := p.next()
 	if err != nil {
-		return Value{}, err
+		return document.Value{}, err
 	}
 	switch t := t.(type) {
 	case json.Delim:
 		if depth > MaxDepth {
-			return Value{}, errDepth
+			return document.Value{}, errDepth
 		}
 		if t == '{' {
 			return p.object(depth)
 		}
 		return p.array(depth)
 	case string:
-		return Value{Kind: String, text: t}, clean(t)
+		return document.NewText(t), clean(t)
 	case json.Number:
-		return Value{Kind: Number, text: t.String()}, nil
+		return document.NewNumber(t.String()), nil
 	case bool:
-		return boolean(t), nil
+		return document.NewBool(t), nil
 	default:
-		return Value{}, nil
+		return document.Value{}, nil
 	}
 }
 
-func (p *parser) object(depth int) (Value, error) {
-	v := Value{Kind: Object}
+func (p *parser) object(depth int) (document.Value, error) {
+	v := document.Value{Kind: document.Object}
 	for p.dec.More() {
 		t, err := p.next()
 		if err != nil {
-			return Value{}, err
+			return document.Value{}, err
 		}
 		name, _ := t.(string)
 		if err := clean(name); err != nil {
-			return Value{}, err
-		}
-		if _, there := v.Member(name); there {
-			return Value{}, errDuplicate
+			return document.Value{}, err
 		}
 		inner, err := p.value(depth + 1)
 		if err != nil {
-			return Value{}, err
+			return document.Value{}, err
 		}
-		v.members = append(v.members, member{name, inner})
+		if !v.Put(name, inner) {
+			return document.Value{}, errDuplicate
+		}
 	}
 	_, err := p.next()
 	return v, err
 }
 
-func (p *parser) array(depth int) (Value, error) {
-	v := Value{Kind: Array}
+func (p *parser) array(depth int) (document.Value, error) {
+	v := document.Value{Kind: document.Array}
 	for p.dec.More() {
 		inner, err := p.value(depth + 1)
 		if err != nil {
-			return Value{}, err
+			return document.Value{}, err
 		}
-		v.items = append(v.items, inner)
+		v.Append(inner)
 	}
 	_, err := p.next()
 	return v, err
-}
-
-func boolean(b bool) Value {
-	if b {
-		return Value{Kind: Bool, text: "true"}
-	}
-	return Value{Kind: Bool, text: "false"}
 }
 
 func clean(s string) error {

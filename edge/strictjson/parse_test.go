@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/ozonecloud/ozone/edge/document"
 )
 
 func TestAmbiguousDocumentsAreRefused(t *testing.T) {
@@ -56,7 +58,7 @@ func TestDocumentsAreReadAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, ok := v.Member("server")
-	if !ok || s.Kind != Object || s.Len() != 10 {
+	if !ok || s.Kind != document.Object || s.Len() != 10 {
 		t.Fatalf("server = %+v, %v, want an object of 10", s, ok)
 	}
 	name, _ := s.Given("name")
@@ -78,7 +80,7 @@ func TestDocumentsAreReadAsWritten(t *testing.T) {
 	if _, ok := s.Given("z"); ok {
 		t.Error("null counts as given")
 	}
-	if l, _ := s.Member("l"); l.Kind != Array || len(l.Items()) != 2 {
+	if l, _ := s.Member("l"); l.Kind != document.Array || len(l.Items()) != 2 {
 		t.Errorf("l = %+v, want two items", l)
 	}
 }

@@ -2,12 +2,12 @@ package v10
 
 import (
 	"github.com/ozonecloud/ozone/edge"
-	"github.com/ozonecloud/ozone/edge/strictjson"
+	"github.com/ozonecloud/ozone/edge/document"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
 // actions are what POST /servers/{id}/action knows, by the one member of its body.
-var actions = map[string]func(v strictjson.Value) (edge.Order, error){
+var actions = map[string]func(v document.Value) (edge.Order, error){
 	"reboot":        reboot,
 	"rebuild":       rebuild,
 	"resize":        resize,
@@ -17,8 +17,8 @@ var actions = map[string]func(v strictjson.Value) (edge.Order, error){
 }
 
 // actionOrder is the order that an action's body asks for.
-func actionOrder(doc strictjson.Value) (edge.Order, error) {
-	if doc.Kind == strictjson.Object && doc.Len() == 1 {
+func actionOrder(doc document.Value) (edge.Order, error) {
+	if doc.Kind == document.Object && doc.Len() == 1 {
 		for name, v := range doc.Members() {
 			if decode, ok := actions[name]; ok {
 				return decode(v)
@@ -28,7 +28,7 @@ func actionOrder(doc strictjson.Value) (edge.Order, error) {
 	return edge.Order{}, invalid("The body must have exactly one action: reboot, rebuild, resize, confirmResize or revertResize.")
 }
 
-func reboot(v strictjson.Value) (edge.Order, error) {
+func reboot(v document.Value) (edge.Order, error) {
 	o := edge.Order{Action: schemas.ServerReboot}
 	member, _ := v.Member("type")
 	switch kind, _ := member.Text(); kind {
@@ -42,7 +42,7 @@ func reboot(v strictjson.Value) (edge.Order, error) {
 }
 
 // rebuild takes the image that the server has when none is named.
-func rebuild(v strictjson.Value) (edge.Order, error) {
+func rebuild(v document.Value) (edge.Order, error) {
 	o := edge.Order{Action: schemas.ServerRebuild}
 	if _, ok := v.Given("imageId"); !ok {
 		return o, emptyOr(v, "rebuild")
@@ -52,27 +52,27 @@ func rebuild(v strictjson.Value) (edge.Order, error) {
 	return o, err
 }
 
-func resize(v strictjson.Value) (edge.Order, error) {
+func resize(v document.Value) (edge.Order, error) {
 	id, err := requiredID(v, "flavorId")
 	return edge.Order{Action: schemas.ServerResize, Params: schemas.Params{Flavor: schemas.FlavorID(id)}}, err
 }
 
 // bare is an action without parameters; clients write null, {} or "" there.
-func bare(action schemas.Action) func(strictjson.Value) (edge.Order, error) {
-	return func(v strictjson.Value) (edge.Order, error) {
+func bare(action schemas.Action) func(document.Value) (edge.Order, error) {
+	return func(v document.Value) (edge.Order, error) {
 		return edge.Order{Action: action}, emptyOr(v, "this action")
 	}
 }
 
-func emptyOr(v strictjson.Value, what string) error {
+func emptyOr(v document.Value, what string) error {
 	text, isText := v.Text()
-	if v.Kind == strictjson.Null || v.Kind == strictjson.Object || isText && text == "" {
+	if v.Kind == document.Null || v.Kind == document.Object || isText && text == "" {
 		return nil
 	}
 	return invalid("%s must be an object.", what)
 }
 
 // unserved is in the contract's schema, but no operation of the guide uses it.
-func unserved(strictjson.Value) (edge.Order, error) {
+func unserved(document.Value) (edge.Order, error) {
 	return edge.Order{}, schemas.Errorf(schemas.KindNotImplemented, "This action is not implemented.")
 }

@@ -1,12 +1,31 @@
 package v10
 
 import (
-	"encoding/json"
 	"strconv"
 
 	"github.com/ozonecloud/ozone/edge"
+	"github.com/ozonecloud/ozone/edge/xmlform"
 	"github.com/ozonecloud/ozone/storage"
 )
+
+// form is the XML form of everything in v1.0.
+var form = &xmlform.Form{Namespace: edge.NamespaceV10, Elements: map[string]xmlform.Element{
+	"versions": {Item: "version"},
+	"flavors":  {Item: "flavor"},
+	"images":   {Item: "image"},
+	"servers":  {Item: "server"},
+
+	"server":      {Children: []string{"metadata", "addresses", "personality"}},
+	"metadata":    {Item: "meta", Key: "key"},
+	"addresses":   {Children: []string{"public", "private"}},
+	"public":      {Item: "ip", Value: "addr"},
+	"private":     {Item: "ip", Value: "addr"},
+	"personality": {Item: "file"},
+	"file":        {Text: "contents"},
+}}
+
+// plain is a body made of an ordinary value.
+func plain(v any) edge.Body { return edge.Document{Value: v, XML: form} }
 
 // one is an object in detail form inside its envelope. The stored form goes out as it is.
 type one struct {
@@ -22,6 +41,9 @@ func (b one) AppendJSON(dst []byte) []byte {
 	dst = append(dst, b.rendered...)
 	return append(dst, '}')
 }
+
+// Form is that of v1.0.
+func (b one) Form() *xmlform.Form { return form }
 
 // created is a new server with the password that is shown this once.
 type created struct {
@@ -40,6 +62,9 @@ func (b created) AppendJSON(dst []byte) []byte {
 	return append(dst, `}}`...)
 }
 
+// Form is that of v1.0.
+func (b created) Form() *xmlform.Form { return form }
+
 // list is objects in detail form inside their envelope.
 type list struct {
 	envelope string
@@ -53,6 +78,9 @@ func (b list) AppendJSON(dst []byte) []byte {
 	})
 }
 
+// Form is that of v1.0.
+func (b list) Form() *xmlform.Form { return form }
+
 // shortList is objects in short form inside their envelope.
 type shortList struct {
 	envelope string
@@ -65,6 +93,9 @@ func (b shortList) AppendJSON(dst []byte) []byte {
 		return append(appendIDName(dst, b.objects[i].ID, b.objects[i].Name), '}')
 	})
 }
+
+// Form is that of v1.0.
+func (b shortList) Form() *xmlform.Form { return form }
 
 func appendList(dst []byte, envelope string, n int, item func(dst []byte, i int) []byte) []byte {
 	dst = append(dst, `{"`...)
@@ -85,16 +116,4 @@ func appendIDName(dst []byte, id int64, name string) []byte {
 	dst = strconv.AppendInt(dst, id, 10)
 	dst = append(dst, `,"name":`...)
 	return edge.AppendString(dst, name)
-}
-
-// plain is a body made of ordinary values.
-type plain struct{ value any }
-
-// AppendJSON appends the value's JSON.
-func (b plain) AppendJSON(dst []byte) []byte {
-	doc, err := json.Marshal(b.value)
-	if err != nil { // strings, numbers and lists of them: it cannot happen
-		return append(dst, "{}"...)
-	}
-	return append(dst, doc...)
 }

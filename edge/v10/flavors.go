@@ -67,7 +67,7 @@ func (m *module) flavorList(ctx context.Context, r *edge.Request, view func(sche
 	for i := range views {
 		views[i] = view(all[i])
 	}
-	return edge.Response{Body: plain{map[string][]flavorView{"flavors": views}}}, nil
+	return edge.Response{Body: plain(map[string][]flavorView{"flavors": views})}, nil
 }
 
 func (m *module) getFlavor(ctx context.Context, r *edge.Request) (edge.Response, error) {
@@ -81,7 +81,7 @@ func (m *module) getFlavor(ctx context.Context, r *edge.Request) (edge.Response,
 	}
 	for _, f := range all {
 		if int64(f.ID) == id {
-			return edge.Response{Body: plain{map[string]flavorView{"flavor": viewFlavor(f)}}}, nil
+			return edge.Response{Body: plain(map[string]flavorView{"flavor": viewFlavor(f)})}, nil
 		}
 	}
 	return edge.Response{}, storage.ErrNotFound

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/ozonecloud/ozone/edge"
-	"github.com/ozonecloud/ozone/edge/strictjson"
+	"github.com/ozonecloud/ozone/edge/document"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -34,7 +34,7 @@ func (m *module) createImage(ctx context.Context, r *edge.Request) (edge.Respons
 	return m.Commands.Do(ctx, r, o)
 }
 
-func imageParams(doc strictjson.Value) (schemas.Params, error) {
+func imageParams(doc document.Value) (schemas.Params, error) {
 	image, err := envelope(doc, "image")
 	if err != nil {
 		return schemas.Params{}, err

@@ -130,7 +130,7 @@ func (m *module) addresses(ctx context.Context, r *edge.Request, part func(schem
 	if err := json.Unmarshal(row.Rendered, &view); err != nil {
 		return edge.Response{}, fmt.Errorf("server %d: its rendered form: %w", id, err)
 	}
-	return edge.Response{Body: plain{part(view.Addresses)}, Modified: row.Updated}, nil
+	return edge.Response{Body: plain(part(view.Addresses)), Modified: row.Updated}, nil
 }
 
 // object shows one row in detail form.

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ozonecloud/ozone/edge"
-	"github.com/ozonecloud/ozone/edge/strictjson"
+	"github.com/ozonecloud/ozone/edge/document"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -28,16 +28,16 @@ func invalid(format string, args ...any) error {
 }
 
 // envelope is the object that a body has under name. Other members are ignored, as old clients need.
-func envelope(doc strictjson.Value, name string) (strictjson.Value, error) {
+func envelope(doc document.Value, name string) (document.Value, error) {
 	v, ok := doc.Member(name)
-	if !ok || v.Kind != strictjson.Object {
+	if !ok || v.Kind != document.Object {
 		return v, invalid("The body must have an object %q.", name)
 	}
 	return v, nil
 }
 
 // requiredID is a positive whole number, quoted or not. Whether it names anything the actors know.
-func requiredID(v strictjson.Value, name string) (int64, error) {
+func requiredID(v document.Value, name string) (int64, error) {
 	member, _ := v.Member(name)
 	id, ok := member.Int()
 	if !ok || id <= 0 {
@@ -47,7 +47,7 @@ func requiredID(v strictjson.Value, name string) (int64, error) {
 }
 
 // optionalName is the member name; nil when there is none: then the actors make one up.
-func optionalName(v strictjson.Value) (*string, error) {
+func optionalName(v document.Value) (*string, error) {
 	member, ok := v.Given("name")
 	if !ok {
 		return nil, nil
@@ -76,7 +76,7 @@ func writable(s string) bool {
 func errWritable(what string) error { return invalid("%s has control characters.", what) }
 
 // createOrder is the order that a create's body asks for. adminPass in it is ignored: the edge makes one.
-func createOrder(doc strictjson.Value) (o edge.Order, err error) {
+func createOrder(doc document.Value) (o edge.Order, err error) {
 	o.Action = schemas.ServerCreate
 	server, err := envelope(doc, "server")
 	if err != nil {
@@ -105,7 +105,7 @@ func createOrder(doc strictjson.Value) (o edge.Order, err error) {
 }
 
 // refuseSharing answers for shared IP groups while there are none.
-func refuseSharing(server strictjson.Value) error {
+func refuseSharing(server document.Value) error {
 	if _, ok := server.Given("sharedIpGroupId"); ok {
 		return schemas.Errorf(schemas.KindNotFound, "There is no such shared IP group.")
 	}
@@ -116,12 +116,12 @@ func refuseSharing(server strictjson.Value) error {
 	return nil
 }
 
-func metadata(server strictjson.Value) (map[string]string, error) {
+func metadata(server document.Value) (map[string]string, error) {
 	v, ok := server.Given("metadata")
-	if !ok || v.Kind == strictjson.Object && v.Len() == 0 {
+	if !ok || v.Kind == document.Object && v.Len() == 0 {
 		return nil, nil
 	}
-	if v.Kind != strictjson.Object {
+	if v.Kind != document.Object {
 		return nil, invalid("metadata must be an object.")
 	}
 	if v.Len() > maxMetadata {
@@ -143,12 +143,12 @@ func metadata(server strictjson.Value) (map[string]string, error) {
 	return pairs, nil
 }
 
-func personality(server strictjson.Value) ([]schemas.File, error) {
+func personality(server document.Value) ([]schemas.File, error) {
 	v, ok := server.Given("personality")
 	if !ok {
 		return nil, nil
 	}
-	if v.Kind != strictjson.Array {
+	if v.Kind != document.Array {
 		return nil, invalid("personality must be a list of files.")
 	}
 	if v.Len() > maxFiles {
@@ -165,7 +165,7 @@ func personality(server strictjson.Value) ([]schemas.File, error) {
 	return files, nil
 }
 
-func file(v strictjson.Value) (f schemas.File, err error) {
+func file(v document.Value) (f schemas.File, err error) {
 	member, _ := v.Member("path")
 	f.Path, _ = member.Text()
 	if !cleanPath(f.Path) {
@@ -201,7 +201,7 @@ func decodeBase64(s string) ([]byte, error) {
 }
 
 // updateParams is what a PUT of a server asks for: a name, a password or both; "" is no password.
-func updateParams(doc strictjson.Value) (name *string, password string, err error) {
+func updateParams(doc document.Value) (name *string, password string, err error) {
 	server, err := envelope(doc, "server")
 	if err != nil {
 		return nil, "", err

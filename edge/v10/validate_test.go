@@ -220,38 +220,3 @@ func TestImagesNeedTheirServer(t *testing.T) {
 		}
 	}
 }
-
-// FuzzBodies feeds every decoder: none may panic, and what passes keeps the contract's bounds.
-func FuzzBodies(f *testing.F) {
-	f.Add([]byte(server(pairs(2) + files(1, "/a", "YQ==") + `,"name":"n"`)))
-	f.Add([]byte(`{"reboot":{"type":"SOFT"}}`))
-	f.Add([]byte(`{"image":{"serverId":"12","name":"n"}}`))
-	f.Add([]byte(`{"server":{"name":"n","adminPass":"p"}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		doc, err := strictjson.Parse(data)
-		if err != nil {
-			return
-		}
-		_, _ = actionOrder(doc)
-		_, _ = imageParams(doc)
-		_, _, _ = updateParams(doc)
-		o, err := createOrder(doc)
-		if err != nil {
-			return
-		}
-		p := o.Params
-		if p.Image <= 0 || p.Flavor <= 0 || len(p.Metadata) > 5 || len(o.Payload.Personality) > 5 || p.Name != nil && len(*p.Name) > 255 {
-			t.Errorf("createOrder(%q) = %+v", data, o)
-		}
-		for k, v := range p.Metadata {
-			if !schemas.CleanText(k) || !schemas.CleanText(v) || len(k) > 255 || len(v) > 255 {
-				t.Errorf("createOrder(%q): metadata %q: %q", data, k, v)
-			}
-		}
-		for _, file := range o.Payload.Personality {
-			if len(file.Contents) > 10240 || strings.Contains(file.Path+"/", "/../") || !strings.HasPrefix(file.Path, "/") {
-				t.Errorf("createOrder(%q): file %q", data, file.Path)
-			}
-		}
-	})
-}

@@ -16,7 +16,7 @@ type version struct {
 
 // listVersions answers GET / without a token.
 func (m *module) listVersions(context.Context, *edge.Request) (edge.Response, error) {
-	return edge.Response{Body: plain{map[string][]version{"versions": {{Status: "CURRENT", ID: "v1.0"}}}}}, nil
+	return edge.Response{Body: plain(map[string][]version{"versions": {{Status: "CURRENT", ID: "v1.0"}}})}, nil
 }
 
 // getVersion answers GET /v1.0/ without a token. Without the slash it is a login that lacks everything, unless it has a token.
@@ -24,7 +24,7 @@ func (m *module) getVersion(_ context.Context, r *edge.Request) (edge.Response, 
 	if !r.Slash() && r.Header("X-Auth-Token") == "" {
 		return edge.Response{}, schemas.Errorf(schemas.KindUnauthorized, "Log in with X-Auth-User and X-Auth-Key.")
 	}
-	return edge.Response{Body: plain{map[string]version{"version": {
+	return edge.Response{Body: plain(map[string]version{"version": {
 		Status: "CURRENT", ID: "v1.0", DocURL: m.PublicURL + "/extensions", WADL: m.PublicURL + "/v1.0/application.wadl",
-	}}}}, nil
+	}})}, nil
 }

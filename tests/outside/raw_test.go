@@ -72,7 +72,7 @@ func TestRawRequests(t *testing.T) {
 			{"utf-7", "POST " + base + "/servers HTTP/1.1\r\n" + auth + "Content-Type: text/json; charset=utf-7\r\nContent-Length: 2\r\n\r\n{}", "415"},
 			{"no type, not JSON", "POST " + base + "/servers HTTP/1.1\r\n" + auth + "Content-Length: 5\r\n\r\nhello", "415"},
 			{"no type, JSON", "POST " + base + "/servers HTTP/1.1\r\n" + auth + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(good), good), "202"},
-			{"XML", "POST " + base + "/servers HTTP/1.1\r\n" + auth + "Content-Type: application/xml\r\nContent-Length: 4\r\n\r\n<a/>", "415"},
+			{"XML", "POST " + base + "/servers HTTP/1.1\r\n" + auth + "Content-Type: application/xml\r\nContent-Length: 4\r\n\r\n<a/>", "400"},
 			{"garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "400"},
 			{"login with NUL in the key", "GET /v1.0 HTTP/1.1\r\nHost: x\r\nX-Auth-User: " + c.User() + "\r\nX-Auth-Key: a\x00b\r\n\r\n", "400|401"},
 		} {

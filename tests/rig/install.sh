@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the servers that the tests start for themselves, where they are missing.
+# Installs the servers that the tests start for themselves, and the other programs that they run, where they are missing.
 # No server is started or configured by it; a second run does nothing.
 set -eu
 
@@ -24,6 +24,7 @@ have_postgres() {
 	[ "$version" -ge 15 ] && command -v initdb
 }
 need postgresql have_postgres
+need libxml2-utils command -v xmllint # the judge of XML
 need rabbitmq-server test -e /usr/lib/rabbitmq/bin/rabbitmq-server
 
 if [ -z "$missing" ]; then
