@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 	"github.com/ozonecloud/ozone/actors"
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
 )
 
 // peer is a second engine on the same bus and store.
@@ -272,4 +274,29 @@ func TestAShardThatIsReleasedWaitsForTheSameQueue(t *testing.T) {
 	h.answer <- nil
 	r.create("")
 	r.audit()
+}
+
+func TestAMessageOfANewerProgramGoesToTheNextInLine(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.peer()
+	r.shared(p)
+	shard := schemas.ShardOf(testAccount)
+	var claims [2]atomic.Int64
+	for i, store := range []*faultyStore{r.store, p.store} {
+		store.set(func(f *faultyStore) {
+			f.onClaim = func(s schemas.Shard, next func() (storage.Claim, error)) (storage.Claim, error) {
+				if s == shard {
+					claims[i].Add(1)
+				}
+				return next()
+			}
+		})
+	}
+	r.publish(bus.ShardQueue(shard), "rumour", "rumour", &schemas.Step{V: 1})
+	r.eventually("nobody knows it", func() bool { return len(r.queues.Dead()) == 1 })
+	if a, b := claims[0].Load(), claims[1].Load(); a == 0 || b == 0 {
+		t.Errorf("the engines have claimed the shard %d and %d times, want each to have had the message", a, b)
+	}
+	r.create("")
 }

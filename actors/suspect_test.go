@@ -160,6 +160,9 @@ func TestACommandThatEndsEveryProcessIsGivenUp(t *testing.T) {
 
 func TestACommandWhoseRefusalEndsEveryProcessIsGivenUpUnread(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts ten engines")
+	}
 	r := newRig(t)
 	r.pause()
 	poison := r.lasting()
@@ -177,6 +180,9 @@ func TestACommandWhoseRefusalEndsEveryProcessIsGivenUpUnread(t *testing.T) {
 
 func TestAnOutcomeThatEndsEveryProcessFailsItsOperation(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts ten engines")
+	}
 	r := newRig(t)
 	server := r.active()
 	op := r.command(schemas.ServerReboot, server, schemas.Params{Hard: true}, "")
