@@ -29,6 +29,7 @@ type EventReader interface {
 	// soon after its commit: once no commit is under way that may come before it.
 	// Errors: ErrCursorGone; *schemas.Error of KindInvalid for what is no cursor.
 	Events(ctx context.Context, account schemas.AccountID, after Cursor, limit int) (EventPage, error)
-	// EventsEnd is behind every event that rows read before have seen. Events of what rows read later show may follow it.
+	// EventsEnd is about the end of the log: rows that are read from now on show everything before it, and may show already what
+	// follows it.
 	EventsEnd(ctx context.Context) (Cursor, error)
 }

@@ -34,7 +34,8 @@ type daily struct {
 	first  func(day) string            // value of the column on that day, as a literal
 	// made is what is said when a part is made, with its name in the place of %s.
 	made []string
-	// needed says whether a part, in the place of %s, has rows that are needed still; $1 is the oldest time that is kept.
+	// needed says whether a part, in the place of %s, has rows that are needed still; $1 is the oldest time that is kept. It may
+	// read the whole part. "": only the day counts.
 	needed string
 	keep   time.Duration
 }
@@ -50,9 +51,8 @@ var dailies = []*daily{
 	},
 	{
 		table: "event", column: "time", of: dayOfEvent, first: firstEvent,
-		made:   []string{`ALTER TABLE %s ADD UNIQUE (kind, source, sequence)`},
-		needed: `SELECT EXISTS (SELECT 1 FROM %s WHERE time >= $1 LIMIT 1)`,
-		keep:   sqlstore.KeepEvents,
+		made: []string{`ALTER TABLE %s ADD UNIQUE (kind, source, sequence)`},
+		keep: sqlstore.KeepEvents,
 	},
 }
 

@@ -98,6 +98,9 @@ func dropOld(ctx context.Context, db *sqlx.DB, t *daily, limit time.Time) (dropp
 }
 
 func isNeeded(ctx context.Context, db sqlx.QueryerContext, t *daily, part string, limit time.Time) (needed bool, err error) {
+	if t.needed == "" {
+		return false, nil
+	}
 	err = sqlx.GetContext(ctx, db, &needed, fmt.Sprintf(t.needed, part), limit.UnixMicro())
 	return needed, err
 }

@@ -13,7 +13,7 @@ import (
 type Log interface {
 	// Page reads at most limit events of an account behind a place.
 	Page(ctx context.Context, tx *sqlx.Tx, account int64, after Place, limit int) (LogPage, error)
-	// End is a place behind all events that a page could have by now.
+	// End is the last place of which all that comes before it is committed.
 	End(ctx context.Context, tx *sqlx.Tx) (Place, error)
 }
 
@@ -91,7 +91,7 @@ func (s *Store) Events(ctx context.Context, account schemas.AccountID, after sto
 	})
 }
 
-// EventsEnd is behind every event that rows read before have seen.
+// EventsEnd is about the end of the log: rows that are read from now on show everything before it.
 func (s *Store) EventsEnd(ctx context.Context) (storage.Cursor, error) {
 	return reading(s, "read the end of events", func() (storage.Cursor, error) {
 		now := micros(s.now())
