@@ -105,11 +105,15 @@ func TestALateWriterIsFencedByAClaimItWaitedFor(t *testing.T) {
 	defer func() { _ = zombie.Close() }()
 	shard := schemas.ShardOf(account)
 	epoch := claim(t, zombie, shard)
+	commit := func(number int64, u storage.Unit) error {
+		return zombie.Commit(t.Context(), storage.Batch{Committer: "zombie", Number: number, Units: []storage.Unit{u}})
+	}
+	if err := commit(1, unit(epoch, 2, 1)); err != nil { // the late one shall not have to make its day's tables and come again
+		t.Fatal(err)
+	}
 	h := holdClaim(t, db, shard)
 	result := make(chan error, 1)
-	go func() {
-		result <- zombie.Commit(t.Context(), storage.Batch{Committer: "zombie", Number: 1, Units: []storage.Unit{unit(epoch, 1, 1)}})
-	}()
+	go func() { result <- commit(2, unit(epoch, 1, 1)) }()
 	waitBlocked(t, db, 1)
 	h.finish()
 	err := <-result
