@@ -47,7 +47,7 @@ func (n *Node) loadRules(ctx context.Context) (actors.Rules, error) {
 	for _, f := range flavors {
 		rules.Flavors[f.ID] = f
 	}
-	images, err := n.store.Objects(ctx, schemas.ActorImage, 0, 0, baseImageLimit)
+	images, err := n.store.Objects(ctx, schemas.ActorImage, 0, storage.ObjectFilter{Limit: baseImageLimit})
 	if err != nil {
 		return rules, err
 	}

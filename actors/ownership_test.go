@@ -93,7 +93,7 @@ func (r *rig) createsIn(accounts []schemas.AccountID) []schemas.OperationID {
 func (r *rig) haveServers(accounts []schemas.AccountID, n int) {
 	r.t.Helper()
 	for _, id := range accounts {
-		if servers, err := r.store.Objects(r.t.Context(), schemas.ActorServer, id, 0, n+1); err != nil || len(servers) != n {
+		if servers, err := r.store.Objects(r.t.Context(), schemas.ActorServer, id, storage.ObjectFilter{Limit: n + 1}); err != nil || len(servers) != n {
 			r.t.Errorf("account %d has %d servers, %v, want %d", id, len(servers), err, n)
 		}
 	}

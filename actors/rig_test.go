@@ -372,7 +372,7 @@ func (r *rig) server(id int64) schemas.ServerView {
 // servers is how many servers the test's account is shown.
 func (r *rig) servers() int {
 	r.t.Helper()
-	list, err := r.store.Objects(r.t.Context(), schemas.ActorServer, testAccount, 0, 1000)
+	list, err := r.store.Objects(r.t.Context(), schemas.ActorServer, testAccount, storage.ObjectFilter{Limit: 1000})
 	if err != nil {
 		r.t.Fatal(err)
 	}

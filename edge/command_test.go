@@ -213,7 +213,7 @@ func TestBadBodiesReachNobody(t *testing.T) {
 		{"POST", "/servers", `<server imageId="1" flavorId="1"/><server/>`, 400, []string{"Content-Type: application/xml"}},
 		{"POST", "/servers", `<!DOCTYPE server><server imageId="1" flavorId="1"/>`, 400, []string{"Content-Type: application/xml"}},
 		{"POST", "/servers", `<server xmlns="urn:x" imageId="1" flavorId="1"/>`, 400, []string{"Content-Type: application/xml"}},
-		{"POST", "/servers", "{}", 415, []string{"Content-Encoding: gzip"}},
+		{"POST", "/servers", "{}", 415, []string{"Content-Encoding: br"}},
 		{"POST", "/servers", "{}", 400, []string{"Content-Type: "}},
 		{"POST", "/servers", "{}", 400, []string{"Content-Type: APPLICATION/JSON; charset=utf-7"}},
 		{"POST", "/servers", `{"server":{"imageId":1,"imageId":2,"flavorId":1}}`, 400, nil},

@@ -16,7 +16,7 @@ const (
 	NamespaceOzone = "urn:ozone:v1"
 )
 
-// Header values of every answer about an account's things.
+// Header lines of answers: Vary of every one, Cache-Control of those about an account's things.
 var (
 	headerVary    = []byte("Vary")
 	varyValue     = []byte("Accept, Accept-Encoding, X-Auth-Token")

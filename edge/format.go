@@ -132,9 +132,6 @@ var errMedia = schemas.Errorf(schemas.KindMedia, "The request body must be JSON 
 
 // bodyFormat is the format that a request says its body has; formatNone without error: it does not say.
 func bodyFormat(h *fasthttp.RequestHeader) (format, error) {
-	if encoding := h.Peek(fasthttp.HeaderContentEncoding); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
-		return formatNone, errMedia
-	}
 	media, parameters, _ := bytes.Cut(h.ContentType(), []byte(";"))
 	media = bytes.TrimSpace(media)
 	f := formatOf(media)

@@ -122,16 +122,16 @@ func (r *Request) readBody(route *Route) error {
 	if err != nil {
 		return err
 	}
-	if h.ContentLength() > route.MaxBody {
-		return errTooLarge
+	packed, err := bodyCoding(h)
+	if err != nil {
+		return err
 	}
-	data, err := io.ReadAll(io.LimitReader(bodyReader(r.http), int64(route.MaxBody)+1))
-	switch {
-	case err != nil:
-		r.http.SetConnectionClose()
-		return schemas.Errorf(schemas.KindInvalid, "The request body ended too early.")
-	case len(data) > route.MaxBody:
-		return errTooLarge
+	data, err := r.readBytes(route.MaxBody)
+	if err == nil && packed {
+		data, err = inflate(data, route.MaxBody)
+	}
+	if err != nil {
+		return err
 	}
 	if f == formatNone {
 		if f, err = sniff(data); err != nil {
@@ -139,6 +139,22 @@ func (r *Request) readBody(route *Route) error {
 		}
 	}
 	return r.parseBody(route, f, data)
+}
+
+// readBytes reads a body of at most limit bytes as it was sent.
+func (r *Request) readBytes(limit int) ([]byte, error) {
+	if r.http.Request.Header.ContentLength() > limit {
+		return nil, errTooLarge
+	}
+	data, err := io.ReadAll(io.LimitReader(bodyReader(r.http), int64(limit)+1))
+	switch {
+	case err != nil:
+		r.http.SetConnectionClose()
+		return nil, schemas.Errorf(schemas.KindInvalid, "The request body ended too early.")
+	case len(data) > limit:
+		return nil, errTooLarge
+	}
+	return data, nil
 }
 
 func (r *Request) parseBody(route *Route, f format, data []byte) (err error) {

@@ -311,7 +311,7 @@ func (s *rows) Object(_ context.Context, kind schemas.ActorKind, a schemas.Accou
 	return s.objects[ref], nil
 }
 
-func (s *rows) Objects(_ context.Context, kind schemas.ActorKind, a schemas.AccountID, offset, limit int) ([]storage.Object, error) {
+func (s *rows) Objects(_ context.Context, kind schemas.ActorKind, a schemas.AccountID, f storage.ObjectFilter) ([]storage.Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
@@ -319,13 +319,13 @@ func (s *rows) Objects(_ context.Context, kind schemas.ActorKind, a schemas.Acco
 	}
 	var list []storage.Object
 	for ref, o := range s.objects {
-		if ref.Kind == kind && (s.owners[ref] == a || s.owners[ref] == 0) {
+		if ref.Kind == kind && (s.owners[ref] == a || s.owners[ref] == 0) && !o.Updated.Before(f.Since) {
 			list = append(list, o)
 		}
 	}
 	slices.SortFunc(list, func(a, b storage.Object) int { return int(a.ID - b.ID) })
-	list = list[min(offset, len(list)):]
-	return list[:min(limit, len(list))], nil
+	list = list[min(f.Offset, len(list)):]
+	return list[:min(f.Limit, len(list))], nil
 }
 
 func (s *rows) Operation(_ context.Context, a schemas.AccountID, id schemas.OperationID) (storage.OperationRow, error) {

@@ -19,11 +19,14 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if p := recover(); p != nil {
 			s.config.Log.Error("request panicked", "panic", p, "stack", string(debug.Stack()))
 			ctx.Response.Reset()
+			setVary(&ctx.Response.Header)
 			s.fail(r, Response{}, errInternal)
 			ctx.SetConnectionClose()
 		}
+		compress(ctx)
 		s.requests.Put(r)
 	}()
+	setVary(&ctx.Response.Header)
 	res, err := s.answer(s.base, r)
 	if err == nil {
 		err = encode(r, res)
@@ -85,17 +88,15 @@ func (s *Server) find(ctx context.Context, r *Request) (*node, error) {
 	if err := s.authorize(ctx, r, account); err != nil {
 		return nil, err
 	}
-	setPrivate(&r.http.Response.Header)
+	r.http.Response.Header.SetCanonical(headerCache, cacheNever)
 	if node == nil {
 		return nil, errNotFound
 	}
 	return node, nil
 }
 
-func setPrivate(h *fasthttp.ResponseHeader) {
-	h.SetCanonical(headerVary, varyValue)
-	h.SetCanonical(headerCache, cacheNever)
-}
+// setVary says what of a request an answer depends on.
+func setVary(h *fasthttp.ResponseHeader) { h.SetCanonical(headerVary, varyValue) }
 
 // fail writes err as a fault. A defect is logged with what is needed to find it, and shown as nothing but that.
 func (s *Server) fail(r *Request, res Response, err error) {
@@ -129,5 +130,7 @@ func (s *Server) failEarly(ctx *fasthttp.RequestCtx, f fault) {
 	var r Request
 	r.reset(ctx)
 	_ = r.locate() // the fault is worse than a bad path
+	setVary(&ctx.Response.Header)
 	f.write(&ctx.Response, r.format, s.config.Now())
+	compress(ctx)
 }

@@ -69,8 +69,8 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 type Reader interface {
 	// Object is one row of kind (server, image) that is shown, or ErrNotFound.
 	Object(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, id int64) (Object, error)
-	// Objects lists the shown rows of kind by ascending id. limit is at least 1.
-	Objects(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, offset, limit int) ([]Object, error)
+	// Objects lists the shown rows of kind by ascending id; with f.Since those that were deleted since then too, as DELETED.
+	Objects(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, f ObjectFilter) ([]Object, error)
 	// Operation is one operation with its admission answer, or ErrNotFound.
 	Operation(ctx context.Context, account schemas.AccountID, id schemas.OperationID) (OperationRow, error)
 	// Operations lists operations, newest first.
@@ -87,6 +87,13 @@ type Object struct {
 	Name     string
 	Rendered []byte // the v1.0 detail form as JSON, without its envelope; not to be changed
 	Updated  time.Time
+}
+
+// ObjectFilter narrows a list of objects.
+type ObjectFilter struct {
+	Since  time.Time // changed then or later; zero: whenever
+	Offset int
+	Limit  int // at least 1
 }
 
 // OperationRow is an operation as it is stored.

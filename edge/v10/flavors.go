@@ -53,8 +53,9 @@ func (m *module) listFlavorsDetail(ctx context.Context, r *edge.Request) (edge.R
 	return m.flavorList(ctx, r, viewFlavor)
 }
 
+// flavorList lists flavors whenever they changed: nothing keeps when they did.
 func (m *module) flavorList(ctx context.Context, r *edge.Request, view func(schemas.Flavor) flavorView) (edge.Response, error) {
-	offset, limit, err := page(r)
+	f, err := filter(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -62,8 +63,8 @@ func (m *module) flavorList(ctx context.Context, r *edge.Request, view func(sche
 	if err != nil {
 		return edge.Response{}, err
 	}
-	all = all[min(offset, len(all)):]
-	views := make([]flavorView, min(limit, len(all)))
+	all = all[min(f.Offset, len(all)):]
+	views := make([]flavorView, min(f.Limit, len(all)))
 	for i := range views {
 		views[i] = view(all[i])
 	}

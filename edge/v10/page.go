@@ -2,7 +2,9 @@ package v10
 
 import (
 	"math"
+	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ozonecloud/ozone/edge"
@@ -13,39 +15,53 @@ import (
 // maxItems is the most that one list shows. Source: API guide v1.0, "Paginated Collections".
 const maxItems = 1000
 
-// page reads limit and offset. A limit of 0, or a larger one than maxItems, means maxItems.
-func page(r *edge.Request) (offset, limit int, err error) {
-	if limit, err = count(r, "limit"); err != nil {
-		return 0, 0, err
+// filter reads which part of a list is asked for. A limit of 0, or a larger one than maxItems, means maxItems.
+func filter(r *edge.Request) (f storage.ObjectFilter, err error) {
+	if f.Since, err = since(r); err != nil {
+		return f, err
 	}
-	if limit == 0 || limit > maxItems {
+	limit, _, err := whole(r, "limit", maxItems)
+	if err != nil {
+		return f, err
+	}
+	if limit == 0 {
 		limit = maxItems
 	}
-	offset, err = count(r, "offset")
-	return offset, limit, err
+	offset, _, err := whole(r, "offset", math.MaxInt32)
+	f.Offset, f.Limit = int(offset), int(limit)
+	return f, err
 }
 
-// count reads a query parameter that is a whole number of any length, capped at 2^31-1; absent: 0.
-func count(r *edge.Request, name string) (int, error) {
+// maxTime is the last second that the store can tell, in Unix time: nothing changes later.
+const maxTime = 253402300799 // 9999-12-31
+
+// since reads changes-since, which is in seconds of Unix time; zero: it is not there.
+func since(r *edge.Request) (time.Time, error) {
+	seconds, ok, err := whole(r, "changes-since", maxTime)
+	if err != nil || !ok {
+		return time.Time{}, err
+	}
+	return time.Unix(seconds, 0), nil
+}
+
+// whole reads a query parameter that is a whole number of any length, capped at most; ok is false when it is not there.
+func whole(r *edge.Request, name string, most int64) (n int64, ok bool, err error) {
 	text, ok := r.Query(name)
 	if !ok {
-		return 0, nil
+		return 0, false, nil
 	}
-	for _, c := range text {
-		if c < '0' || c > '9' {
-			text = ""
-			break
-		}
+	if strings.Trim(text, "0123456789") != "" || text == "" {
+		return 0, true, schemas.Errorf(schemas.KindInvalid, "The query parameter %s must be a whole number.", name)
 	}
-	if text == "" {
-		return 0, schemas.Errorf(schemas.KindInvalid, "The query parameter %s must be a whole number.", name)
+	n, err = strconv.ParseInt(text, 10, 64)
+	if err != nil || n > most {
+		return most, true, nil //nolint:nilerr // digits alone: it is only too large
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n > math.MaxInt32 {
-		return math.MaxInt32, nil //nolint:nilerr // digits alone: it is only too large
-	}
-	return int(n), nil
+	return n, true, nil
 }
+
+// notModified says that nothing changed since the time that the client gave.
+var notModified = edge.Response{Status: http.StatusNotModified}
 
 // newest is when the latest of the objects changed.
 func newest(objects []storage.Object) time.Time {

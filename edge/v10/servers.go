@@ -9,6 +9,7 @@ import (
 
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
 )
 
 // acceptedStatus is what an accepted action without a body of its own answers. Old clients insist on these exact codes.
@@ -118,24 +119,27 @@ func (m *module) getPrivate(ctx context.Context, r *edge.Request) (edge.Response
 
 // addresses shows a part of a server's rendered form.
 func (m *module) addresses(ctx context.Context, r *edge.Request, part func(schemas.AddressesView) any) (edge.Response, error) {
-	id, err := r.ID()
-	if err != nil {
-		return edge.Response{}, err
-	}
-	row, err := m.Reader.Object(ctx, schemas.ActorServer, r.Account, id)
-	if err != nil {
-		return edge.Response{}, err
-	}
-	var view schemas.ServerView
-	if err := json.Unmarshal(row.Rendered, &view); err != nil {
-		return edge.Response{}, fmt.Errorf("server %d: its rendered form: %w", id, err)
-	}
-	return edge.Response{Body: plain(part(view.Addresses)), Modified: row.Updated}, nil
+	return m.changed(ctx, r, schemas.ActorServer, func(row storage.Object) (edge.Body, error) {
+		var view schemas.ServerView
+		if err := json.Unmarshal(row.Rendered, &view); err != nil {
+			return nil, fmt.Errorf("server %d: its rendered form: %w", row.ID, err)
+		}
+		return plain(part(view.Addresses)), nil
+	})
 }
 
 // object shows one row in detail form.
 func (m *module) object(ctx context.Context, r *edge.Request, kind schemas.ActorKind, name string) (edge.Response, error) {
+	return m.changed(ctx, r, kind, func(row storage.Object) (edge.Body, error) { return one{name, row.Rendered}, nil })
+}
+
+// changed shows the row in the path, unless it is as it was at the time in changes-since.
+func (m *module) changed(ctx context.Context, r *edge.Request, kind schemas.ActorKind, show func(storage.Object) (edge.Body, error)) (edge.Response, error) {
 	id, err := r.ID()
+	if err != nil {
+		return edge.Response{}, err
+	}
+	from, err := since(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -143,18 +147,25 @@ func (m *module) object(ctx context.Context, r *edge.Request, kind schemas.Actor
 	if err != nil {
 		return edge.Response{}, err
 	}
-	return edge.Response{Body: one{name, row.Rendered}, Modified: row.Updated}, nil
+	if row.Updated.Before(from) {
+		return notModified, nil
+	}
+	body, err := show(row)
+	return edge.Response{Body: body, Modified: row.Updated}, err
 }
 
-// objects lists rows in detail form.
+// objects lists rows in detail form. Only the first page can be without changes: one behind the last is empty.
 func (m *module) objects(ctx context.Context, r *edge.Request, kind schemas.ActorKind, name string) (edge.Response, error) {
-	offset, limit, err := page(r)
+	f, err := filter(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	rows, err := m.Reader.Objects(ctx, kind, r.Account, offset, limit)
+	rows, err := m.Reader.Objects(ctx, kind, r.Account, f)
 	if err != nil {
 		return edge.Response{}, err
+	}
+	if len(rows) == 0 && f.Offset == 0 && !f.Since.IsZero() {
+		return notModified, nil
 	}
 	return edge.Response{Body: list{name, rows}, Modified: newest(rows)}, nil
 }

@@ -20,7 +20,7 @@ func calls(s storage.Store, commit func(context.Context) error) map[string]func(
 			return err
 		},
 		"Objects": func(ctx context.Context) error {
-			_, err := s.Objects(ctx, schemas.ActorServer, account, 0, 10)
+			_, err := s.Objects(ctx, schemas.ActorServer, account, storage.ObjectFilter{Limit: 10})
 			return err
 		},
 		"Operation": func(ctx context.Context) error { _, err := s.Operation(ctx, account, "none"); return err },

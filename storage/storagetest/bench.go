@@ -210,7 +210,7 @@ func (l *load) benchReads() {
 	})
 	b.Run("100 servers", func(b *testing.B) {
 		for b.Loop() {
-			_, err := s.Objects(ctx, schemas.ActorServer, 1001, 0, 100)
+			_, err := s.Objects(ctx, schemas.ActorServer, 1001, storage.ObjectFilter{Limit: 100})
 			check(b, err)
 		}
 	})

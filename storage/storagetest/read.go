@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
@@ -17,6 +18,7 @@ var readCases = []testCase{
 	{"an account reads what is its own", testScope},
 	{"a list is in the order of ids, with limit and offset", testLists},
 	{"what is hidden is not shown", testHidden},
+	{"a list of changes has what was deleted", testChanges},
 	{"operations are listed newest first", testOperations},
 	{"a reader sees a commit from its return on", testReadYourCommit},
 }
@@ -47,7 +49,7 @@ func testScope(r *rig) {
 			}
 		}
 	}
-	images, err := s.Objects(t.Context(), schemas.ActorImage, bob, 0, 10)
+	images, err := s.Objects(t.Context(), schemas.ActorImage, bob, storage.ObjectFilter{Limit: 10})
 	if err != nil || len(images) != 2 || images[0].ID != 3 || images[0].Name != "base" || images[1].ID != 1000 {
 		t.Errorf("Objects(image) for bob = %+v, %v, want 3 and 1000", images, err)
 	}
@@ -73,7 +75,7 @@ func testLists(r *rig) {
 		offset, limit int
 		want          string
 	}{{0, 100, "123456789"}, {0, 3, "123"}, {3, 3, "456"}, {8, 3, "9"}, {9, 3, ""}} {
-		got, err := s.Objects(t.Context(), schemas.ActorServer, alice, c.offset, c.limit)
+		got, err := s.Objects(t.Context(), schemas.ActorServer, alice, storage.ObjectFilter{Offset: c.offset, Limit: c.limit})
 		if ids := objectIDs(got); err != nil || ids != c.want {
 			t.Errorf("Objects(offset %d, limit %d) = %q, %v, want %q", c.offset, c.limit, ids, err, c.want)
 		}
@@ -106,9 +108,60 @@ func testHidden(r *rig) {
 			want, ids = version, "12"
 		}
 		r.shows(alice, 1, want)
-		got, err := s.Objects(t.Context(), schemas.ActorServer, alice, 0, 10)
+		got, err := s.Objects(t.Context(), schemas.ActorServer, alice, storage.ObjectFilter{Limit: 10})
 		if objectIDs(got) != ids || err != nil {
 			t.Errorf("Objects() = %q, %v, want %q", objectIDs(got), err, ids)
+		}
+	}
+}
+
+// testChanges has a server for each second, the odd ones deleted in it, and images beside them. Only a list of changes has what
+// was deleted; what was hidden before it could be deleted is in none.
+func testChanges(r *rig) {
+	t, s := r.t, r.s
+	at := r.now().Truncate(time.Second)
+	u := r.of(alice)
+	for id := int64(1); id <= 6; id++ {
+		snap := r.server(alice, id, 1)
+		if id%2 == 1 {
+			snap = r.deletedServer(alice, id)
+		}
+		snap.Updated = at.Add(time.Duration(id) * time.Second)
+		u.Snapshots = append(u.Snapshots, snap)
+	}
+	hidden := r.server(alice, 7, 1)
+	hidden.Rendered, hidden.Updated = nil, at.Add(time.Hour)
+	image := r.snapshot(schemas.ImageID(1000).Ref(), alice, 1, schemas.Image{V: schemas.StateV, ID: 1000, Name: "i", Server: 2, Status: schemas.ImageDeleted})
+	image.Status, image.Rendered, image.Updated = "DELETED", nil, at
+	u.Snapshots = append(u.Snapshots, hidden, image)
+	r.commit(u)
+	for _, c := range []struct {
+		account schemas.AccountID
+		filter  storage.ObjectFilter
+		want    string
+	}{
+		{alice, storage.ObjectFilter{Limit: 10}, "246"},
+		{alice, storage.ObjectFilter{Since: time.Unix(0, 0), Limit: 10}, "123456"},
+		{alice, storage.ObjectFilter{Since: at.Add(3 * time.Second), Limit: 10}, "3456"},
+		{alice, storage.ObjectFilter{Since: at.Add(3 * time.Second), Offset: 1, Limit: 2}, "45"},
+		{alice, storage.ObjectFilter{Since: at.Add(6*time.Second + time.Microsecond), Limit: 10}, ""},
+		{bob, storage.ObjectFilter{Since: time.Unix(0, 0), Limit: 10}, ""},
+	} {
+		got, err := s.Objects(t.Context(), schemas.ActorServer, c.account, c.filter)
+		if ids := objectIDs(got); err != nil || ids != c.want {
+			t.Errorf("Objects(server, %d, %+v) = %q, %v, want %q", c.account, c.filter, ids, err, c.want)
+		}
+	}
+	for kind, want := range map[schemas.ActorKind]string{
+		schemas.ActorServer: `{"id":1,"name":"web","imageId":0,"flavorId":0,"hostId":"","status":"DELETED","progress":100,"addresses":{"public":[],"private":[]},"metadata":{}}`,
+		schemas.ActorImage:  `{"id":1000,"name":"i","serverId":2,"updated":"0001-01-01T00:00:00Z","created":"0001-01-01T00:00:00Z","status":"DELETED","progress":0}`,
+	} {
+		got, err := s.Objects(t.Context(), kind, alice, storage.ObjectFilter{Since: time.Unix(0, 0), Limit: 1})
+		if err != nil || len(got) != 1 || string(got[0].Rendered) != want {
+			t.Errorf("Objects(%s) = %+v, %v, want %s", kind, got, err, want)
+		}
+		if _, err := s.Object(t.Context(), kind, alice, got[0].ID); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("Object(%s, %d) = %v, want ErrNotFound", kind, got[0].ID, err)
 		}
 	}
 }
@@ -201,7 +254,7 @@ func readVersion(t *testing.T, s storage.Store, id int64, listed bool) (int64, e
 			return 0, err
 		}
 	} else {
-		list, err := s.Objects(t.Context(), schemas.ActorServer, alice, int(id)-1, 1)
+		list, err := s.Objects(t.Context(), schemas.ActorServer, alice, storage.ObjectFilter{Offset: int(id) - 1, Limit: 1})
 		if err != nil || len(list) == 0 {
 			return 0, err
 		}

@@ -92,6 +92,14 @@ func (r *rig) server(account schemas.AccountID, id, version int64) storage.Snaps
 	return r.snapshot(schemas.ServerID(id).Ref(), account, version, state)
 }
 
+// deletedServer is the snapshot of a server that was shown once.
+func (r *rig) deletedServer(account schemas.AccountID, id int64) storage.Snapshot {
+	state := schemas.Server{V: schemas.StateV, ID: schemas.ServerID(id), Account: account, Name: "web", Status: schemas.StatusDeleted}
+	snap := r.snapshot(schemas.ServerID(id).Ref(), account, 2, state)
+	snap.Status, snap.Rendered = string(schemas.StatusDeleted), nil
+	return snap
+}
+
 // snapshot is any actor's snapshot; its rendered form names its version.
 func (r *rig) snapshot(ref schemas.Ref, account schemas.AccountID, version int64, state any) storage.Snapshot {
 	r.t.Helper()

@@ -25,6 +25,7 @@ have_postgres() {
 }
 need postgresql have_postgres
 need libxml2-utils command -v xmllint # the judge of XML
+need python3-libcloud /usr/bin/python3 -c 'import libcloud' # a client of old times
 need rabbitmq-server test -e /usr/lib/rabbitmq/bin/rabbitmq-server
 
 if [ -z "$missing" ]; then

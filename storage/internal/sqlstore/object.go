@@ -18,6 +18,10 @@ const (
 		WHERE account = $1 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
 	selectImages = `SELECT ` + objectColumns + ` FROM image
 		WHERE account IN ($1, 0) AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
+	selectChangedServers = `SELECT ` + changedColumns + ` FROM server
+		WHERE account = $1 AND ` + changedSince + ` ORDER BY id LIMIT $2 OFFSET $3`
+	selectChangedImages = `SELECT ` + changedColumns + ` FROM image
+		WHERE account IN ($1, 0) AND ` + changedSince + ` ORDER BY id LIMIT $2 OFFSET $3`
 	selectFlavors = `SELECT id, name, ram, disk, cpu_weight FROM flavor ORDER BY id`
 )
 
@@ -35,7 +39,7 @@ func (r *objectRow) object() storage.Object {
 
 // Object is one row of kind (server, image) that is shown, or ErrNotFound.
 func (s *Store) Object(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, id int64) (storage.Object, error) {
-	one, _, err := objectQueries(kind)
+	q, err := objectQueries(kind)
 	if err != nil {
 		return storage.Object{}, err
 	}
@@ -45,7 +49,7 @@ func (s *Store) Object(ctx context.Context, kind schemas.ActorKind, account sche
 		if ok {
 			return o.shownTo(kind, account)
 		}
-		row, err := s.objectRow(ctx, one, kind, objectKey{int64(account), id})
+		row, err := s.objectRow(ctx, q.one, kind, objectKey{int64(account), id})
 		if err != nil {
 			return storage.Object{}, err
 		}
@@ -69,14 +73,17 @@ func (o *cachedObject) shownTo(kind schemas.ActorKind, account schemas.AccountID
 	return storage.Object{}, storage.ErrNotFound
 }
 
-// Objects lists the shown rows of kind by ascending id.
-func (s *Store) Objects(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, offset, limit int) ([]storage.Object, error) {
-	_, many, err := objectQueries(kind)
+// Objects lists the shown rows of kind by ascending id; with f.Since those that were deleted since then too, as DELETED.
+func (s *Store) Objects(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, f storage.ObjectFilter) ([]storage.Object, error) {
+	q, err := objectQueries(kind)
 	if err != nil {
 		return nil, err
 	}
 	return reading(s, "list objects", func() ([]storage.Object, error) {
-		rows, err := list[objectRow](ctx, s, many, int64(account), max(limit, 1), max(offset, 0))
+		if !f.Since.IsZero() {
+			return s.changedObjects(ctx, kind, q.changed, account, f)
+		}
+		rows, err := list[objectRow](ctx, s, q.many, int64(account), max(f.Limit, 1), max(f.Offset, 0))
 		if err != nil {
 			return nil, err
 		}
@@ -88,14 +95,17 @@ func (s *Store) Objects(ctx context.Context, kind schemas.ActorKind, account sch
 	})
 }
 
-func objectQueries(kind schemas.ActorKind) (one, many string, err error) {
+// queries are how a kind of objects is read.
+type queries struct{ one, many, changed string }
+
+func objectQueries(kind schemas.ActorKind) (queries, error) {
 	switch kind {
 	case schemas.ActorServer:
-		return selectServer, selectServers, nil
+		return queries{selectServer, selectServers, selectChangedServers}, nil
 	case schemas.ActorImage:
-		return selectImage, selectImages, nil
+		return queries{selectImage, selectImages, selectChangedImages}, nil
 	default:
-		return "", "", fmt.Errorf("read object: kind %q is not shown", kind)
+		return queries{}, fmt.Errorf("read object: kind %q is not shown", kind)
 	}
 }
 
