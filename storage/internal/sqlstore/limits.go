@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -72,6 +73,14 @@ func (s *Store) Account(ctx context.Context, id schemas.AccountID) (schemas.Acco
 
 // CountRequest counts one request of an account under each of the rates, or under none of them.
 func (s *Store) CountRequest(ctx context.Context, account schemas.AccountID, rates schemas.RateLimits) ([]storage.RateWindow, error) {
+	// Nearly all that are refused are refused here: whoever asks too much holds up nobody who writes.
+	open, err := s.RateWindows(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	if full, ok := usedUp(open, rates); ok {
+		return nil, &storage.OverRateError{Full: full}
+	}
 	now := s.now()
 	args := []any{int64(account), micros(now)}
 	for _, rule := range schemas.RateRules() { // in one order: two that count wait for one another at the first row
@@ -80,14 +89,14 @@ func (s *Store) CountRequest(ctx context.Context, account schemas.AccountID, rat
 		}
 	}
 	var counted []windowRow
-	err := s.writing(ctx, "count request", func(tx *sqlx.Tx) error {
+	err = s.writing(ctx, "count request", func(tx *sqlx.Tx) error {
 		if err := s.prepared(ctx, tx, countRequest(len(rates))).SelectContext(ctx, &counted, args...); err != nil {
 			return err
 		}
 		if len(counted) == len(rates) {
 			return nil
 		}
-		return usedUp(ctx, tx, account, now, rates, counted)
+		return lateRefusal(ctx, tx, account, now, rates, counted)
 	})
 	if err != nil {
 		return nil, err
@@ -100,28 +109,33 @@ func windowEnd(now time.Time, unit schemas.RateUnit) time.Time {
 	return now.Add(unit.Window() + time.Second - 1).Truncate(time.Second)
 }
 
-// usedUp is the error that names the rate without room that has none for the longest.
-func usedUp(
+// usedUp is the window without room that has none for the longest; ok is false when each of the rates has room.
+func usedUp(open []storage.RateWindow, rates schemas.RateLimits) (full storage.RateWindow, ok bool) {
+	for _, w := range open {
+		if rate, asked := rates[w.Rule]; asked && w.Used >= rate.Value && w.Until.After(full.Until) {
+			full, ok = w, true
+		}
+	}
+	return full, ok
+}
+
+// lateRefusal is the error for a request that others have left no room since it looked: under some of the rates it was not counted.
+func lateRefusal(
 	ctx context.Context, tx *sqlx.Tx, account schemas.AccountID, now time.Time, rates schemas.RateLimits, counted []windowRow,
 ) error {
+	refused := maps.Clone(rates)
+	for _, w := range counted {
+		delete(refused, schemas.RateRule(w.Rule))
+	}
 	var rows []windowRow
 	if err := tx.SelectContext(ctx, &rows, selectWindows, int64(account), micros(now)); err != nil {
 		return err
 	}
-	room := map[string]bool{}
-	for _, w := range counted {
-		room[w.Rule] = true
-	}
-	var full windowRow
-	for _, w := range rows {
-		if _, asked := rates[schemas.RateRule(w.Rule)]; asked && !room[w.Rule] && w.Until > full.Until {
-			full = w
-		}
-	}
-	if full.Rule == "" {
+	full, ok := usedUp(windows(rows), refused)
+	if !ok {
 		return errors.New("a request was not counted although there is room")
 	}
-	return &storage.OverRateError{Full: full.window()}
+	return &storage.OverRateError{Full: full}
 }
 
 // UncountRequest takes back what CountRequest counted.
