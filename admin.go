@@ -88,6 +88,17 @@ func (n *Node) adminRoutes() http.Handler {
 		return createAccount(r.Context(), n.store, a)
 	})
 	serve("GET /accounts", func(r *http.Request) (any, error) { return n.store.Accounts(r.Context()) })
+	serve("PUT /accounts/{account}/limits", func(r *http.Request) (any, error) {
+		id, err := strconv.ParseInt(r.PathValue("account"), 10, 64)
+		if err != nil {
+			return nil, schemas.Errorf(schemas.KindInvalid, "account %q: want a number", r.PathValue("account"))
+		}
+		var limits schemas.RateLimits
+		if err := json.NewDecoder(r.Body).Decode(&limits); err != nil {
+			return nil, schemas.Errorf(schemas.KindInvalid, "read request: %v", err)
+		}
+		return struct{}{}, setRateLimits(r.Context(), n.store, schemas.AccountID(id), limits)
+	})
 	serve("POST /users/{user}/key", func(r *http.Request) (any, error) {
 		return rotateKey(r.Context(), n.store, r.PathValue("user"))
 	})

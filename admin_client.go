@@ -22,6 +22,11 @@ func (c *adminClient) Accounts(ctx context.Context) ([]storage.AccountRow, error
 	return answer, c.do(ctx, http.MethodGet, "/accounts", nil, &answer)
 }
 
+func (c *adminClient) SetRateLimits(ctx context.Context, account schemas.AccountID, limits schemas.RateLimits) error {
+	var answer struct{}
+	return c.do(ctx, http.MethodPut, fmt.Sprintf("/accounts/%d/limits", account), limits, &answer)
+}
+
 func (c *adminClient) RotateKey(ctx context.Context, user string) (Credentials, error) {
 	var answer Credentials
 	return answer, c.do(ctx, http.MethodPost, "/users/"+url.PathEscape(user)+"/key", nil, &answer)

@@ -65,6 +65,8 @@ type Config struct {
 
 	// Wait is how long a write waits for its admission before it is answered 503.
 	Wait time.Duration `help:"How long a write waits for its admission." default:"10s"`
+	// Limits are the rate limits of accounts that have none of their own: on (those of v1.0), off, or what differs from v1.0's.
+	Limits string `help:"Rate limits of accounts that have none of their own: on (10 POST a minute and so on), off, or what differs, for example post=20/minute;delete=off." default:"on"`
 	// ConfirmAfter is when a resize that nobody confirmed confirms itself.
 	ConfirmAfter time.Duration `help:"When a resize that nobody confirmed confirms itself." default:"24h"`
 	// RetryEvery is how long a teardown waits after a host's refusal before it asks again.
@@ -87,7 +89,7 @@ func Defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8774", Data: "./.data", Roles: allRoles, Bus: busInproc, Store: storeSQLite, Hosts: "sim:8",
 		SimRAMGiB: 128, SimDiskGB: 8000, PublicPool: "198.18.0.0/15", PrivatePool: "10.0.0.0/8",
-		Wait: edge.DefaultWait, ConfirmAfter: 24 * time.Hour, RetryEvery: 10 * time.Second,
+		Wait: edge.DefaultWait, Limits: "on", ConfirmAfter: 24 * time.Hour, RetryEvery: 10 * time.Second,
 		Quarantine: time.Minute, LostAfter: 20 * time.Second,
 	}
 }
@@ -106,6 +108,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.PublicPool, d.PublicPool)
 	fill(&c.PrivatePool, d.PrivatePool)
 	fill(&c.Wait, d.Wait)
+	fill(&c.Limits, d.Limits)
 	fill(&c.ConfirmAfter, d.ConfirmAfter)
 	fill(&c.RetryEvery, d.RetryEvery)
 	fill(&c.Quarantine, d.Quarantine)
@@ -141,6 +144,9 @@ func (c Config) Validate() error {
 	}
 	if c.SimRAMGiB < 0 || c.SimDiskGB < 0 {
 		bad("--sim-ram and --sim-disk: want more than 0")
+	}
+	if _, err := c.rateLimits(); err != nil {
+		errs = append(errs, err)
 	}
 	errs = append(errs, c.validateTimes()...)
 	errs = append(errs, c.validatePools()...)
@@ -232,6 +238,15 @@ func (c Config) validatePublicURL() []error {
 		return []error{fmt.Errorf("--public-url %s: want http://HOST or https://HOST, without a path", c.PublicURL)}
 	}
 	return nil
+}
+
+// rateLimits are those of accounts that have none of their own.
+func (c Config) rateLimits() (schemas.RateLimits, error) {
+	l, err := schemas.ParseRateLimits(c.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("--limits: %w", err)
+	}
+	return l.Over(schemas.DefaultRateLimits()), nil
 }
 
 // strangers tells whether other machines can reach the API of this process.

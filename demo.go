@@ -35,13 +35,15 @@ func (n *Node) prepareDemo(ctx context.Context) error {
 	if n.demoKey, err = n.loadDemoKey(); err != nil {
 		return err
 	}
+	n.demoLimits = user.RateLimits
 	hash := sha256.Sum256([]byte(n.demoKey))
 	if missing {
 		account := schemas.Account{V: schemas.StateV, ID: demoAccount, Name: demoUser, RAMLimitMiB: schemas.DefaultRAMLimitMiB}
 		if _, err := n.store.CreateAccount(ctx, account, demoUser, hash[:]); err != nil {
 			return fmt.Errorf("make the demo account: %w", err)
 		}
-		return nil
+		n.demoLimits = schemas.NoRateLimits() // who tries something out should not wait
+		return setRateLimits(ctx, n.store, demoAccount, n.demoLimits)
 	}
 	if subtle.ConstantTimeCompare(user.KeyHash, hash[:]) == 1 {
 		return nil
@@ -82,12 +84,12 @@ func (n *Node) demoText() string {
 		text += demoTemplate
 	}
 	return strings.NewReplacer(
-		"{url}", n.publicURL(), "{key}", n.demoKey, "{account}", fmt.Sprint(int64(demoAccount)), "{user}", demoUser,
+		"{url}", n.publicURL(), "{key}", n.demoKey, "{account}", fmt.Sprint(int64(demoAccount)), "{user}", demoUser, "{limits}", n.demoLimits.String(),
 	).Replace(text)
 }
 
 const demoHead = `
-Account {account}, user {user}, key {key}
+Account {account}, user {user}, key {key}. Its rate limits are {limits}.
 `
 
 const demoTemplate = `Paste into another shell:

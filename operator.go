@@ -16,12 +16,7 @@ import (
 
 // Operator is what whoever runs the cloud can do from beside it.
 type Operator interface {
-	// CreateAccount makes an account with one user; the answer is the only place where the key is shown.
-	CreateAccount(ctx context.Context, a NewAccount) (Credentials, error)
-	// Accounts lists every account with its users.
-	Accounts(ctx context.Context) ([]storage.AccountRow, error)
-	// RotateKey gives a user a new key; the old one and every token of it end.
-	RotateKey(ctx context.Context, user string) (Credentials, error)
+	AccountOperator
 	// Hosts lists the hosts as a running cloud knows them.
 	Hosts(ctx context.Context) ([]schemas.Host, error)
 	// Fence is the operator's word that a host is off and will not come back with what it held.
@@ -30,11 +25,23 @@ type Operator interface {
 	Close() error
 }
 
+// AccountOperator is what an Operator does about accounts.
+type AccountOperator interface {
+	// CreateAccount makes an account with one user; the answer is the only place where the key is shown.
+	CreateAccount(ctx context.Context, a NewAccount) (Credentials, error)
+	// Accounts lists every account with its users.
+	Accounts(ctx context.Context) ([]storage.AccountRow, error)
+	// SetRateLimits says where the rate limits of an account differ from the cloud's; edges know it within 5 seconds.
+	SetRateLimits(ctx context.Context, account schemas.AccountID, limits schemas.RateLimits) error
+	// RotateKey gives a user a new key; the old one and every token of it end.
+	RotateKey(ctx context.Context, user string) (Credentials, error)
+}
+
 // NewAccount is an account to be made.
 type NewAccount struct {
-	User       string `json:"user"`
-	RAMMiB     int64  `json:"ram"` // of all its servers together; 0: the default
-	RateLimits bool   `json:"rate_limits"`
+	User       string             `json:"user"`
+	RAMMiB     int64              `json:"ram"`         // of all its servers together; 0: the default
+	RateLimits schemas.RateLimits `json:"rate_limits"` // where they differ from the cloud's
 }
 
 // Credentials are how a user logs in.
@@ -140,6 +147,10 @@ func (l *local) Accounts(ctx context.Context) ([]storage.AccountRow, error) {
 	return l.store.Accounts(ctx)
 }
 
+func (l *local) SetRateLimits(ctx context.Context, account schemas.AccountID, limits schemas.RateLimits) error {
+	return setRateLimits(ctx, l.store, account, limits)
+}
+
 func (l *local) RotateKey(ctx context.Context, user string) (Credentials, error) {
 	return rotateKey(ctx, l.store, user)
 }
@@ -150,7 +161,7 @@ func (l *local) Fence(context.Context, schemas.HostID) error { return ErrNoNode 
 
 func (l *local) Close() error { return errors.Join(l.store.Close(), l.dir.Close()) }
 
-func createAccount(ctx context.Context, store storage.Operator, a NewAccount) (Credentials, error) {
+func createAccount(ctx context.Context, store storage.Store, a NewAccount) (Credentials, error) {
 	switch {
 	case a.User == "" || len(a.User) > maxUser || !visible(a.User):
 		return Credentials{}, schemas.Errorf(schemas.KindInvalid, "user %q: want 1 to %d visible ASCII characters without spaces or quotes", a.User, maxUser)
@@ -164,12 +175,23 @@ func createAccount(ctx context.Context, store storage.Operator, a NewAccount) (C
 		return Credentials{}, err
 	}
 	hash := sha256.Sum256([]byte(key))
-	account := schemas.Account{V: schemas.StateV, Name: a.User, RAMLimitMiB: a.RAMMiB, RateLimits: a.RateLimits}
+	account := schemas.Account{V: schemas.StateV, Name: a.User, RAMLimitMiB: a.RAMMiB}
 	id, err := store.CreateAccount(ctx, account, a.User, hash[:])
 	if err != nil {
 		return Credentials{}, fmt.Errorf("create account: %w", err)
 	}
+	if err := setRateLimits(ctx, store, id, a.RateLimits); err != nil {
+		return Credentials{}, err
+	}
 	return Credentials{Account: id, User: a.User, Key: key}, nil
+}
+
+func setRateLimits(ctx context.Context, store storage.LimitSetter, account schemas.AccountID, limits schemas.RateLimits) error {
+	err := store.SetRateLimits(ctx, account, limits)
+	if errors.Is(err, storage.ErrNotFound) {
+		return schemas.Errorf(schemas.KindNotFound, "no account %d", int64(account))
+	}
+	return err
 }
 
 // maxUser bounds a user's name: it travels in a header.

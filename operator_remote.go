@@ -32,6 +32,10 @@ func (r *remote) Accounts(ctx context.Context) ([]storage.AccountRow, error) {
 	return r.store.Accounts(ctx)
 }
 
+func (r *remote) SetRateLimits(ctx context.Context, account schemas.AccountID, limits schemas.RateLimits) error {
+	return setRateLimits(ctx, r.store, account, limits)
+}
+
 func (r *remote) RotateKey(ctx context.Context, user string) (Credentials, error) {
 	return rotateKey(ctx, r.store, user)
 }

@@ -51,10 +51,12 @@ type Node struct {
 	engine   *actors.Engine // nil without its role
 	edge     *edge.Server   // nil without its role
 	listener net.Listener
-	failed   chan error   // holds one error: why a part that serves in the background ended
-	stops    []stop       // in the order of the starts
-	demoKey  string       // "" without the demo account
-	dead     atomic.Int64 // dead letters of its hosts
+	failed   chan error // holds one error: why a part that serves in the background ended
+	stops    []stop     // in the order of the starts
+	demoKey  string     // "" without the demo account
+	// demoLimits are the rate limits of the demo account, where they differ from the usual.
+	demoLimits schemas.RateLimits
+	dead       atomic.Int64 // dead letters of its hosts
 }
 
 type stop struct {
@@ -286,14 +288,18 @@ func (n *Node) startEngine(ctx context.Context) error {
 }
 
 func (n *Node) startEdge(ctx context.Context) error {
+	limits, err := n.cfg.rateLimits()
+	if err != nil {
+		return err
+	}
 	ln, err := n.listen(ctx)
 	if err != nil {
 		return err
 	}
 	n.listener = ln
 	n.edge, err = edge.New(edge.Config{
-		ID: n.id, Bus: n.bus, Reader: n.store, Tokens: n.store, Sealer: n.sealer, Now: n.now, Log: n.cfg.Log,
-		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), Ready: n.ready, Metrics: n.metrics(),
+		ID: n.id, Bus: n.bus, Reader: n.store, Tokens: n.store, Limits: n.store, Sealer: n.sealer, Now: n.now, Log: n.cfg.Log,
+		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), RateLimits: limits, Ready: n.ready, Metrics: n.metrics(),
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/tests/golden"
 )
@@ -73,6 +74,8 @@ var exchanges = []struct{ what, request, json, xml string }{
 	},
 	{"Delete an image", "DELETE /v1.0/1001/images/743", "", ""},
 
+	{"Get the limits", "GET /v1.0/1001/limits", "", ""},
+
 	{"What is not there", "GET /v1.0/1001/servers/99", "", ""},
 	{"A body that is against a rule", "PUT /v1.0/1001/servers/12", `{"server":{"name":" "}}`, `<server xmlns="` + namespace + `" name=" "/>`},
 	{"An action that nobody serves", "POST /v1.0/1001/servers/12/action", `{"addIp":{}}`, `<addIp xmlns="` + namespace + `"/>`},
@@ -93,7 +96,7 @@ const (
 // furnished is a rig with something of everything. What it accepts is a server or an image.
 func furnished(t *testing.T) *rig {
 	t.Helper()
-	r := newRig(t, nil)
+	r := newRig(t, func(c *edge.Config) { c.RateLimits = schemas.DefaultRateLimits() })
 	r.rows.put(account, schemas.ServerID(12).Ref(), `web "1" <&>`, fullServer)
 	r.rows.put(account, schemas.ServerID(14).Ref(), "db", bareServer)
 	r.rows.put(0, schemas.ImageID(1).Ref(), "Debian", baseImage)

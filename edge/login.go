@@ -46,13 +46,13 @@ func (s *Server) authorize(ctx context.Context, r *Request, account []byte) erro
 	if len(given) != 1 { // of two tokens a proxy might check the other one
 		return errToken
 	}
-	owner, err := s.tokens.account(ctx, given[0])
+	owner, err := s.tokens.owner(ctx, given[0])
 	if err != nil {
 		return err
 	}
-	if id, ok := parseID(account); !ok || id != int64(owner) {
+	if id, ok := parseID(account); !ok || id != int64(owner.account) {
 		return errToken
 	}
-	r.Account = owner
+	r.Account, r.RateLimits = owner.account, owner.limits
 	return nil
 }

@@ -24,6 +24,7 @@ type Deps struct {
 	Commands   Commands
 	Operations *Operations
 	Reader     storage.Reader
+	Limits     storage.Limits
 	Log        *slog.Logger
 	Now        func() time.Time
 	PublicURL  string // scheme and authority, without a slash at its end

@@ -8,12 +8,15 @@ import (
 	"github.com/ozonecloud/ozone/edge/document"
 	"github.com/ozonecloud/ozone/edge/xmlform"
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/storage"
 )
 
 // Request is what a handler gets. It is valid until the handler returns.
 type Request struct {
 	// Account is the tenant whose token the request has; 0 on routes without {account}.
 	Account schemas.AccountID
+	// RateLimits are the rates by which the account's requests are counted; those that do not count are left out.
+	RateLimits schemas.RateLimits
 	// Body is the request's document; Null on routes that take none.
 	Body document.Value
 
@@ -22,6 +25,8 @@ type Request struct {
 	format format // of the answer
 	params params
 	out    []byte // the response body is built here
+
+	counted []storage.RateWindow // where the request is counted
 }
 
 // ID is what {id} of the path stands for. Whatever can be no object's number is not found.

@@ -56,7 +56,7 @@ func newRig(tb testing.TB, change func(*edge.Config)) *rig {
 		tb.Fatal(err)
 	}
 	c := edge.Config{
-		ID: "e1", Bus: b, Reader: r.rows, Tokens: r.rows, Sealer: sealer, Now: time.Now,
+		ID: "e1", Bus: b, Reader: r.rows, Tokens: r.rows, Limits: r.rows, Sealer: sealer, Now: time.Now,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		PublicURL: "http://cloud.example:8774/", Modules: []edge.Module{v10.New(), operations.New()},
 		Metrics: func(w io.Writer) error { _, err := io.WriteString(w, "ozone_up 1\n"); return err },
@@ -253,7 +253,7 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-// rows are committed rows in memory: storage.Reader and storage.Tokens.
+// rows are committed rows in memory: storage.Reader, storage.Tokens and storage.Limits.
 type rows struct {
 	mu         sync.Mutex // guards all below
 	objects    map[schemas.Ref]storage.Object
@@ -415,4 +415,32 @@ func (s *rows) TokenByHash(_ context.Context, hash []byte) (storage.Token, error
 		return storage.Token{}, storage.ErrNotFound
 	}
 	return t, nil
+}
+
+func (s *rows) Account(_ context.Context, id schemas.AccountID) (schemas.Account, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return schemas.Account{ID: id, RAMLimitMiB: schemas.DefaultRAMLimitMiB}, s.fail
+}
+
+// CountRequest has room for everything.
+func (s *rows) CountRequest(context.Context, schemas.AccountID, schemas.RateLimits) ([]storage.RateWindow, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return nil, s.fail
+}
+
+func (s *rows) UncountRequest(context.Context, schemas.AccountID, []storage.RateWindow) error {
+	return nil
+}
+
+// RateWindows has all rules in windows that end in 2100.
+func (s *rows) RateWindows(context.Context, schemas.AccountID) ([]storage.RateWindow, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []storage.RateWindow
+	for i, rule := range schemas.RateRules() {
+		list = append(list, storage.RateWindow{Rule: rule, Used: int64(2 * i), Until: time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)})
+	}
+	return list, s.fail
 }

@@ -22,7 +22,9 @@ type Route struct {
 	// MaxBody is how long a request body may be, in bytes. Zero: the route takes none, what comes is thrown away.
 	MaxBody int
 	// XML is how such a body looks in XML; nil: it is taken in JSON alone.
-	XML    *xmlform.Form
+	XML *xmlform.Form
+	// Rate is a rule that counts the route's requests beside the one of its verb; "": none.
+	Rate   schemas.RateRule
 	Handle Handler
 
 	module string // that mounted it; "": the edge itself

@@ -41,7 +41,7 @@ func TestPathsAreReadInOneWay(t *testing.T) {
 		"/v1.0/1001/servers/" + sevens:                  404,
 		"/v1.0/1001/servers/12/nothing":                 404,
 		"/v1.0/1001/shared_ip_groups":                   404,
-		"/v1.0/1001/limits":                             404,
+		"/v1.0/1001/console":                            404,
 		"/v1.0/1001":                                    404,
 		"/nothing":                                      404,
 		"/v1.1/1001/servers":                            404,

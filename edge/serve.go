@@ -58,6 +58,9 @@ func (s *Server) answer(ctx context.Context, r *Request) (Response, error) {
 	if err != nil {
 		return Response{Header: []Field{{headerAllowed, node.allow()}}}, err
 	}
+	if err := s.count(ctx, r, route); err != nil {
+		return Response{}, err
+	}
 	if route.MaxBody > 0 {
 		if err := r.readBody(route); err != nil {
 			return Response{}, err
@@ -105,6 +108,7 @@ func (s *Server) fail(r *Request, res Response, err error) {
 		h := &r.http.Request.Header
 		s.config.Log.Error("request failed", "error", err, "method", clip(h.Method()), "path", clip(r.http.Path()), "account", int64(r.Account))
 	}
+	s.uncount(s.base, r)
 	setHeaders(&r.http.Response.Header, res.Header)
 	f.write(&r.http.Response, r.format, s.config.Now())
 }

@@ -29,6 +29,7 @@ type Config struct {
 	Bus    bus.Bus
 	Reader storage.Reader
 	Tokens storage.Tokens
+	Limits storage.Limits
 	Sealer *schemas.Sealer
 	Now    func() time.Time
 	Log    *slog.Logger
@@ -37,6 +38,8 @@ type Config struct {
 	// Wait is how long a write waits for its admission; default DefaultWait.
 	Wait    time.Duration
 	Modules []Module
+	// RateLimits are those of accounts that have none of their own; nil: none.
+	RateLimits schemas.RateLimits
 	// Ready is nil when ready, else why not, for /readyz; nil means always ready.
 	Ready func() error
 	// Metrics writes Prometheus text for /metrics; nil means there is none.
@@ -50,8 +53,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.ID == "":
 		return errors.New("edge: no ID")
-	case c.Bus == nil, c.Reader == nil, c.Tokens == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
-		return errors.New("edge: Bus, Reader, Tokens, Sealer, Now or Log is missing")
+	case c.Bus == nil, c.Reader == nil, c.Tokens == nil, c.Limits == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
+		return errors.New("edge: Bus, Reader, Tokens, Limits, Sealer, Now or Log is missing")
 	case !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://"):
 		return fmt.Errorf("edge: public URL %q: want http:// or https://", c.PublicURL)
 	case c.Wait < 0:
@@ -99,7 +102,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	c.setDefaults()
-	s := &Server{config: c, router: newRouter(), tokens: newTokens(c.Tokens, c.Now)}
+	s := &Server{config: c, router: newRouter(), tokens: newTokens(c.Tokens, c.RateLimits, c.Now)}
 	s.base, s.end = context.WithCancel(context.Background())
 	s.requests.New = func() any { return &Request{} }
 	s.replies = newReplies(c.Bus, bus.ReplyQueue(c.ID), c.Log)
@@ -110,7 +113,7 @@ func New(c Config) (*Server, error) {
 	}
 	d := Deps{
 		Commands: newSender(&s.config, s.replies, s.operations), Operations: s.operations,
-		Reader: c.Reader, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
+		Reader: c.Reader, Limits: c.Limits, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
 	}
 	if err := mountAll(s.router, d, c.Modules); err != nil {
 		return nil, err

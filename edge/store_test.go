@@ -39,7 +39,7 @@ func realStore(t *testing.T, now func() time.Time) *sqlite.Store {
 func TestTokensAndReadsWorkOnARealStore(t *testing.T) {
 	t.Parallel()
 	store := realStore(t, time.Now)
-	r := newRig(t, func(c *edge.Config) { c.Reader, c.Tokens = store, store })
+	r := newRig(t, func(c *edge.Config) { c.Reader, c.Tokens, c.Limits = store, store, store })
 	token := r.login("/v1.0", "real", "key").header.Get("X-Auth-Token")
 	for path, want := range map[string]string{
 		"/v1.0/1001/servers": `{"servers":[]}`, "/v1.0/1001/images/detail": `{"images":[]}`, "/ozone/v1/1001/operations": `{"operations":[]}`,
@@ -86,7 +86,7 @@ func TestEdgesShareTokensUntilTheKeyIsRotated(t *testing.T) {
 	var tokens [2]string
 	for i := range edges {
 		saved[i].Tokens = store
-		edges[i] = newRig(t, func(c *edge.Config) { c.Reader, c.Tokens, c.Now = store, &saved[i], now })
+		edges[i] = newRig(t, func(c *edge.Config) { c.Reader, c.Tokens, c.Limits, c.Now = store, &saved[i], store, now })
 	}
 	for _, at := range []time.Duration{0, time.Minute, 59 * time.Minute} {
 		ahead.Store(int64(at))

@@ -24,7 +24,8 @@ const TokenLife = 24 * time.Hour
 const (
 	// tokenReuse is how old a token may be to be given out again. Source: docs/numbers.md.
 	tokenReuse = time.Hour
-	// tokenTrust is how long a token is taken for good without asking the store: a rotated key's tokens die within it.
+	// tokenTrust is how long a token is taken for good without asking the store: a rotated key's tokens die within it, and
+	// other rate limits count.
 	tokenTrust = 5 * time.Second
 	// maxTokens bounds each map below; a full one forgets everything, which costs a read of the store each.
 	maxTokens = 1 << 16
@@ -35,6 +36,7 @@ type tokenHash = [sha256.Size]byte
 // tokens gives out tokens and recognizes them.
 type tokens struct {
 	store storage.Tokens
+	usual schemas.RateLimits // of accounts that have none of their own
 	now   func() time.Time
 	// looks is by generation and user: of logins at the same time one finds or makes the token.
 	looks singleflight.Group
@@ -47,6 +49,7 @@ type tokens struct {
 // trust holds from since on, until until: a clock that was set back ends it too.
 type trust struct {
 	account      schemas.AccountID
+	limits       schemas.RateLimits // the rates that count; not to be changed
 	since, until time.Time
 }
 
@@ -58,47 +61,48 @@ type issue struct {
 	born       time.Time
 }
 
-func newTokens(store storage.Tokens, now func() time.Time) *tokens {
-	return &tokens{store: store, now: now, trusted: map[tokenHash]trust{}, issued: map[string]issue{}}
+func newTokens(store storage.Tokens, usual schemas.RateLimits, now func() time.Time) *tokens {
+	return &tokens{store: store, usual: usual, now: now, trusted: map[tokenHash]trust{}, issued: map[string]issue{}}
 }
 
-// account is whose token it is; errToken when it is nobody's or no longer.
-func (t *tokens) account(ctx context.Context, token []byte) (schemas.AccountID, error) {
+// owner is whose token it is; errToken when it is nobody's or no longer.
+func (t *tokens) owner(ctx context.Context, token []byte) (trust, error) {
 	if len(token) == 0 {
-		return 0, errToken
+		return trust{}, errToken
 	}
 	hash, now := sha256.Sum256(token), t.now()
 	t.mu.RLock()
 	known, ok := t.trusted[hash]
 	t.mu.RUnlock()
 	if ok && known.holds(now) {
-		return known.account, nil
+		return known, nil
 	}
 	row, err := t.store.TokenByHash(ctx, hash[:])
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return 0, errToken
+		return trust{}, errToken
 	case err != nil:
-		return 0, fmt.Errorf("check token: %w", err)
+		return trust{}, fmt.Errorf("check token: %w", err)
 	case !now.Before(row.Expires):
-		return 0, errToken
+		return trust{}, errToken
 	}
-	t.trust(hash, row, now)
-	return row.Account, nil
+	return t.trust(hash, row, now), nil
 }
 
 // trust takes a token for good from since on, when the store had its generation or had not been asked yet.
-func (t *tokens) trust(hash tokenHash, row storage.Token, since time.Time) {
+func (t *tokens) trust(hash tokenHash, row storage.Token, since time.Time) trust {
 	until := since.Add(tokenTrust)
 	if row.Expires.Before(until) {
 		until = row.Expires
 	}
+	owner := trust{row.Account, row.RateLimits.Over(t.usual), since, until}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.trusted) >= maxTokens {
 		clear(t.trusted)
 	}
-	t.trusted[hash] = trust{row.Account, since, until}
+	t.trusted[hash] = owner
+	return owner
 }
 
 // login checks a user's key and gives a token that works for a while: one given before, or a new one.
@@ -127,7 +131,7 @@ func (t *tokens) tokenOf(ctx context.Context, u storage.User, asked time.Time) (
 	found, err, _ := t.looks.Do(strconv.FormatInt(u.Generation, 10)+" "+u.Name, func() (any, error) {
 		if token, ok := t.given(u); ok {
 			// A store that was restored may not have it any more.
-			if _, err := t.account(ctx, []byte(token)); !errors.Is(err, errToken) {
+			if _, err := t.owner(ctx, []byte(token)); !errors.Is(err, errToken) {
 				return token, err
 			}
 		}
@@ -154,7 +158,9 @@ func (t *tokens) give(ctx context.Context, u storage.User, asked time.Time) (str
 	}
 	token := base64.RawURLEncoding.EncodeToString(secret)
 	hash := sha256.Sum256([]byte(token))
-	row := storage.Token{Hash: hash[:], User: u.Name, Account: u.Account, Generation: u.Generation, Expires: asked.Add(TokenLife)}
+	row := storage.Token{
+		Hash: hash[:], User: u.Name, Account: u.Account, RateLimits: u.RateLimits, Generation: u.Generation, Expires: asked.Add(TokenLife),
+	}
 	if err := t.store.SaveToken(ctx, row); err != nil {
 		return "", fmt.Errorf("save token: %w", err)
 	}

@@ -35,7 +35,7 @@ func TestLoginsAtTheSameTimeSaveOneToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const logins = 20
 		store := &slowTokens{saving: make(chan storage.Token, logins), end: make(chan error)}
-		tokens := newTokens(store, time.Now)
+		tokens := newTokens(store, nil, time.Now)
 		lost := errors.New("connection lost")
 		for _, end := range []error{lost, nil} {
 			var wg sync.WaitGroup

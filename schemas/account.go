@@ -6,7 +6,6 @@ type Account struct {
 	ID          AccountID `json:"id"`
 	Name        string    `json:"name"`
 	RAMLimitMiB int64     `json:"ram_limit"` // of all its servers together
-	RateLimits  bool      `json:"rate_limits"`
 	// UsedRAMMiB is what admitted servers hold; Pending is what undecided operations hold.
 	UsedRAMMiB int64                 `json:"used_ram"`
 	Servers    int64                 `json:"servers"`
@@ -16,6 +15,12 @@ type Account struct {
 // DefaultRAMLimitMiB is how much RAM the servers of a new account may have together.
 // Source: API guide v1.0, "Absolute Limits" (maxTotalRAMSize).
 const DefaultRAMLimitMiB = 51200
+
+// How many shared IP groups an account may have, and how many servers each. Source: API guide v1.0, "Absolute Limits".
+const (
+	MaxIPGroups       = 25
+	MaxIPGroupMembers = 25
+)
 
 // Quota is what an operation takes from its account.
 type Quota struct {

@@ -177,9 +177,9 @@ func TestStoredFormOfStates(t *testing.T) {
 			V: StateV, ID: 5678, Account: 1001, Name: "daily", Server: 1234, Status: ImageSaving, Progress: 50, Host: 7, Copy: 1, Cursor: cursor,
 			Sequence: 3, Created: then, Updated: then,
 		},
-		"account, least", &Account{V: StateV, ID: 1001, Name: "demo", RAMLimitMiB: DefaultRAMLimitMiB, RateLimits: true},
+		"account, least", &Account{V: StateV, ID: 1001, Name: "demo", RAMLimitMiB: DefaultRAMLimitMiB},
 		"account, most", &Account{
-			V: StateV, ID: 1001, Name: "demo", RAMLimitMiB: DefaultRAMLimitMiB, RateLimits: true, UsedRAMMiB: 512, Servers: 1,
+			V: StateV, ID: 1001, Name: "demo", RAMLimitMiB: DefaultRAMLimitMiB, UsedRAMMiB: 512, Servers: 1,
 			Pending: map[OperationID]Quota{anOp: {RAMMiB: 512, Servers: 1}},
 		},
 		"cluster", &Cluster{V: StateV, ID: 1, Public: Pool{CIDR: "198.18.0.0/15", Next: 7}, Private: Pool{CIDR: "10.0.0.0/8", Next: 8}},

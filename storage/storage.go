@@ -55,6 +55,8 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Suspects
 	Members
 	Tokens
+	Limits
+	LimitSetter
 	Operator
 	HostNumbers
 	Seal
@@ -280,6 +282,7 @@ type Tokens interface {
 type User struct {
 	Name       string
 	Account    schemas.AccountID
+	RateLimits schemas.RateLimits // of the account, where they differ from the usual
 	KeyHash    []byte
 	Generation int64 // goes up when the key is rotated
 }
@@ -289,6 +292,7 @@ type Token struct {
 	Hash       []byte
 	User       string
 	Account    schemas.AccountID
+	RateLimits schemas.RateLimits // of the account, where they differ from the usual; not saved with the token
 	Generation int64
 	Expires    time.Time
 }
@@ -325,8 +329,9 @@ type Seal interface {
 
 // AccountRow is an account for the operator's list.
 type AccountRow struct {
-	Account schemas.Account
-	Users   []string
+	Account    schemas.Account
+	Users      []string
+	RateLimits schemas.RateLimits // where they differ from the usual
 }
 
 // Catalogue is what a new cloud starts with.

@@ -40,6 +40,7 @@ func (p place) with(ctx context.Context, e *env, open opener, do func(ozone.Oper
 type accountCmd struct {
 	Create    accountCreateCmd `cmd:"" help:"Make an account with one user and print the user's key; in a new data directory too."`
 	List      accountListCmd   `cmd:"" help:"List the accounts."`
+	SetLimits setLimitsCmd     `cmd:"" help:"Give an account other rate limits; they count within 5 seconds."`
 	RotateKey rotateKeyCmd     `cmd:"" help:"Give a user a new key and print it; the old one and its tokens end."`
 }
 
@@ -47,13 +48,17 @@ type accountCreateCmd struct {
 	place  `embed:""`
 	User   string `help:"Name of the user." required:"" placeholder:"NAME"`
 	RAM    int64  `name:"ram" help:"RAM of all its servers together, in MB." default:"51200"`
-	Limits string `help:"Rate limits: on or off." enum:"on,off" default:"on"`
+	Limits string `help:"Rate limits: on (the cloud's), off, or what differs from the cloud's, for example post=20/minute;delete=off." default:"on"`
 }
 
 // Run makes the account.
 func (c *accountCreateCmd) Run(ctx context.Context, e *env) error {
 	return c.with(ctx, e, ozone.MakeOperator, func(o ozone.Operator) error {
-		made, err := o.CreateAccount(ctx, ozone.NewAccount{User: c.User, RAMMiB: c.RAM, RateLimits: c.Limits == "on"})
+		limits, err := schemas.ParseRateLimits(c.Limits)
+		if err != nil {
+			return err
+		}
+		made, err := o.CreateAccount(ctx, ozone.NewAccount{User: c.User, RAMMiB: c.RAM, RateLimits: limits})
 		if err != nil {
 			return err
 		}
@@ -75,16 +80,30 @@ func (c *accountListCmd) Run(ctx context.Context, e *env) error {
 		}
 		return table(e.out, "ACCOUNT\tUSERS\tSERVERS\tRAM USED (MB)\tRAM LIMIT (MB)\tRATE LIMITS", list, func(r storage.AccountRow) string {
 			a := r.Account
-			return fmt.Sprintf("%d\t%s\t%d\t%d\t%d\t%s", a.ID, strings.Join(r.Users, ","), a.Servers, a.UsedRAMMiB, a.RAMLimitMiB, onOff(a.RateLimits))
+			return fmt.Sprintf("%d\t%s\t%d\t%d\t%d\t%s", a.ID, strings.Join(r.Users, ","), a.Servers, a.UsedRAMMiB, a.RAMLimitMiB, r.RateLimits)
 		})
 	})
 }
 
-func onOff(b bool) string {
-	if b {
-		return "on"
-	}
-	return "off"
+type setLimitsCmd struct {
+	place   `embed:""`
+	Account int64  `arg:"" name:"id" help:"Number of the account."`
+	Limits  string `arg:"" help:"on (the cloud's), off, or what differs from the cloud's, for example post=20/minute;delete=off."`
+}
+
+// Run gives the account the limits.
+func (c *setLimitsCmd) Run(ctx context.Context, e *env) error {
+	return c.with(ctx, e, ozone.OpenOperator, func(o ozone.Operator) error {
+		limits, err := schemas.ParseRateLimits(c.Limits)
+		if err != nil {
+			return err
+		}
+		if err := o.SetRateLimits(ctx, schemas.AccountID(c.Account), limits); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(e.out, "account %d has the rate limits %s\n", c.Account, limits)
+		return err
+	})
 }
 
 type rotateKeyCmd struct {

@@ -22,6 +22,10 @@ var form = &xmlform.Form{Namespace: edge.NamespaceV10, Elements: map[string]xmlf
 	"private":     {Item: "ip", Value: "addr"},
 	"personality": {Item: "file"},
 	"file":        {Text: "contents"},
+
+	"limits":   {Children: []string{"rate", "absolute"}},
+	"rate":     {Item: "limit"},
+	"absolute": {Item: "limit", Key: "name", Value: "value"},
 }}
 
 // plain is a body made of an ordinary value.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone/edge"
+	"github.com/ozonecloud/ozone/schemas"
 )
 
 type module struct {
@@ -30,7 +31,7 @@ func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 		{Verb: http.MethodGet, Path: "/v1.0", Handle: m.getVersion},
 
 		{Verb: http.MethodGet, Path: servers, Handle: m.listServers},
-		{Verb: http.MethodPost, Path: servers, Handle: m.createServer, MaxBody: edge.LargeBody, XML: form},
+		{Verb: http.MethodPost, Path: servers, Handle: m.createServer, MaxBody: edge.LargeBody, XML: form, Rate: schemas.RateServers},
 		{Verb: http.MethodGet, Path: servers + "/detail", Handle: m.listServersDetail},
 		{Verb: http.MethodGet, Path: servers + "/{id}", Handle: m.getServer},
 		{Verb: http.MethodPut, Path: servers + "/{id}", Handle: m.updateServer, MaxBody: edge.SmallBody, XML: form},
@@ -49,6 +50,8 @@ func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 		{Verb: http.MethodGet, Path: images + "/detail", Handle: m.listImagesDetail},
 		{Verb: http.MethodGet, Path: images + "/{id}", Handle: m.getImage},
 		{Verb: http.MethodDelete, Path: images + "/{id}", Handle: m.deleteImage},
+
+		{Verb: http.MethodGet, Path: "/v1.0/{account}/limits", Handle: m.getLimits},
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone"
+	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/tests/load"
 	"github.com/ozonecloud/ozone/tests/node"
 )
@@ -153,7 +154,7 @@ func (b *bench) openAccounts(ctx context.Context) error {
 		return err
 	}
 	for i := range conns {
-		c, err := o.CreateAccount(ctx, ozone.NewAccount{User: fmt.Sprintf("bench%d", i), RAMMiB: node.Unlimited})
+		c, err := o.CreateAccount(ctx, ozone.NewAccount{User: fmt.Sprintf("bench%d", i), RAMMiB: node.Unlimited, RateLimits: schemas.NoRateLimits()})
 		if err != nil {
 			return errors.Join(err, o.Close())
 		}

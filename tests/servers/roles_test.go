@@ -66,6 +66,7 @@ func TestRoles(t *testing.T) {
 	t.Run("each process shows what it does", p.shows)
 	t.Run("settings that cannot be right are refused", p.refuses)
 	t.Run("what one edge has answered the other shows at once", p.fresh)
+	t.Run("two edges count the requests of an account together", p.rates)
 	t.Run("a killed edge loses nothing", p.killEdge)
 	t.Run("a command that nobody waits for outlives broker and engines", p.queued)
 	t.Run("hosts in a process of their own", p.hosts)

@@ -131,13 +131,17 @@ func (s *Store) Accounts(ctx context.Context) ([]storage.AccountRow, error) {
 		if err != nil {
 			return nil, err
 		}
+		limits, err := s.allRateLimits(ctx)
+		if err != nil {
+			return nil, err
+		}
 		names := map[schemas.AccountID][]string{}
 		for _, u := range users {
 			names[schemas.AccountID(u.Account)] = append(names[schemas.AccountID(u.Account)], u.Name)
 		}
 		out := make([]storage.AccountRow, len(accounts))
 		for i, a := range accounts {
-			out[i] = storage.AccountRow{Account: a, Users: names[a.ID]}
+			out[i] = storage.AccountRow{Account: a, Users: names[a.ID], RateLimits: limits[a.ID]}
 		}
 		return out, nil
 	})

@@ -82,9 +82,9 @@ func (s *Store) keepOrder() func() {
 	return s.order.Unlock
 }
 
-// prepareWrites prepares what commits run: not in a transaction, since the writing handle may have one connection.
+// prepareWrites prepares what runs often: not in a transaction, since the writing handle may have one connection.
 func (s *Store) prepareWrites(ctx context.Context) (err error) {
-	for _, text := range s.commitStatements() {
+	for _, text := range append(s.commitStatements(), countRequest(1), countRequest(2)) {
 		if s.writes[text], err = prepare(ctx, s.write, text); err != nil {
 			return err
 		}
@@ -127,6 +127,9 @@ func (s *Store) fail(doing string, err error) error {
 		return err
 	}
 	if _, ok := errors.AsType[*storage.BadUnitError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*storage.OverRateError](err); ok {
 		return err
 	}
 	return fmt.Errorf("%s: %w", doing, s.dialect.Explain(err))

@@ -10,12 +10,15 @@ import (
 )
 
 const (
-	selectUser = `SELECT users.name, users.account, users.generation, api_key.hash FROM users
-		JOIN api_key ON api_key.user_name = users.name WHERE users.name = $1`
+	selectUser = `SELECT users.name, users.account, users.generation, api_key.hash, ` + limitsColumn + ` FROM users
+		JOIN api_key ON api_key.user_name = users.name
+		LEFT JOIN rate_limit ON rate_limit.account = users.account WHERE users.name = $1`
 	putToken = `INSERT INTO token (hash, user_name, account, generation, expires) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (hash) DO NOTHING`
-	liveColumns = `token.hash, token.user_name, token.account, token.generation, token.expires`
-	liveToken   = `token JOIN users ON users.name = token.user_name AND users.generation = token.generation`
+	limitsColumn = `coalesce(rate_limit.limits, '') AS limits`
+	liveColumns  = `token.hash, token.user_name, token.account, token.generation, token.expires, ` + limitsColumn
+	liveToken    = `token JOIN users ON users.name = token.user_name AND users.generation = token.generation
+		LEFT JOIN rate_limit ON rate_limit.account = token.account`
 	selectToken = `SELECT ` + liveColumns + ` FROM ` + liveToken + ` WHERE token.hash = $1`
 )
 
@@ -24,6 +27,7 @@ type userRow struct {
 	Account    int64  `db:"account"`
 	Generation int64  `db:"generation"`
 	Hash       []byte `db:"hash"`
+	Limits     string `db:"limits"`
 }
 
 // User finds a user by name with its live key's hash, or ErrNotFound.
@@ -33,8 +37,12 @@ func (s *Store) User(ctx context.Context, name string) (storage.User, error) {
 			return storage.User{}, storage.ErrNotFound
 		}
 		row, err := get[userRow](ctx, s, selectUser, name)
+		if err != nil {
+			return storage.User{}, err
+		}
+		limits, err := schemas.ParseRateLimits(row.Limits)
 		return storage.User{
-			Name: row.Name, Account: schemas.AccountID(row.Account), KeyHash: row.Hash, Generation: row.Generation,
+			Name: row.Name, Account: schemas.AccountID(row.Account), RateLimits: limits, KeyHash: row.Hash, Generation: row.Generation,
 		}, err
 	})
 }
@@ -53,6 +61,7 @@ type tokenRow struct {
 	Account    int64  `db:"account"`
 	Generation int64  `db:"generation"`
 	Expires    int64  `db:"expires"`
+	Limits     string `db:"limits"`
 }
 
 // TokenByHash finds a token that is not expired and whose generation is the user's, or ErrNotFound.
@@ -65,10 +74,11 @@ func (s *Store) TokenByHash(ctx context.Context, hash []byte) (storage.Token, er
 		if err != nil {
 			return storage.Token{}, err
 		}
+		limits, err := schemas.ParseRateLimits(row.Limits)
 		return storage.Token{
-			Hash: row.Hash, User: row.User, Account: schemas.AccountID(row.Account), Generation: row.Generation,
-			Expires: instant(row.Expires),
-		}, nil
+			Hash: row.Hash, User: row.User, Account: schemas.AccountID(row.Account), RateLimits: limits,
+			Generation: row.Generation, Expires: instant(row.Expires),
+		}, err
 	})
 }
 
