@@ -44,13 +44,13 @@ var (
 	errGzip   = schemas.Errorf(schemas.KindInvalid, "The request body is not valid gzip.")
 )
 
-// bodyCoding tells whether a request says that its body is gzip. A coding that nobody can undo is refused.
+// bodyCoding tells whether a request says that its body is gzip. Any other coding is refused, and more than one.
 func bodyCoding(h *fasthttp.RequestHeader) (packed bool, err error) {
-	coding := h.Peek(fasthttp.HeaderContentEncoding)
+	codings := h.PeekAll(fasthttp.HeaderContentEncoding)
 	switch {
-	case len(coding) == 0, bytes.EqualFold(coding, []byte("identity")):
+	case len(codings) == 0, len(codings) == 1 && bytes.EqualFold(codings[0], []byte("identity")):
 		return false, nil
-	case isGzip(coding):
+	case len(codings) == 1 && isGzip(codings[0]):
 		return true, nil
 	default:
 		return false, errCoding

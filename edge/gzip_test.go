@@ -101,6 +101,7 @@ func TestBodiesMayBeGzip(t *testing.T) {
 		{"gzip, not said", "", good, 415},
 		{"another coding", "deflate", good, 415},
 		{"two codings", "gzip, gzip", pack(t, good), 415},
+		{"two lines", "gzip\r\nContent-Encoding: identity", good, 415},
 	} {
 		headers := []string{"Content-Type: "}
 		if c.coding != "" {
