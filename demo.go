@@ -89,7 +89,8 @@ func (n *Node) demoText() string {
 }
 
 const demoHead = `
-Account {account}, user {user}, key {key}. Its rate limits are {limits}.
+Account {account}, user {user}, key {key}
+Its rate limits are {limits}.
 `
 
 const demoTemplate = `Paste into another shell:
