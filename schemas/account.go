@@ -10,6 +10,7 @@ type Account struct {
 	// UsedRAMMiB is what admitted servers hold; Pending is what undecided operations hold.
 	UsedRAMMiB int64                 `json:"used_ram"`
 	Servers    int64                 `json:"servers"`
+	Groups     int64                 `json:"groups,omitempty"`
 	Pending    map[OperationID]Quota `json:"pending,omitempty"`
 }
 
@@ -21,4 +22,5 @@ const DefaultRAMLimitMiB = 51200
 type Quota struct {
 	RAMMiB  int64 `json:"ram"`
 	Servers int64 `json:"servers"`
+	Groups  int64 `json:"groups,omitempty"`
 }

@@ -14,10 +14,14 @@ const (
 		WHERE id = $1 AND account = $2 AND rendered IS NOT NULL`
 	selectImage = `SELECT ` + objectColumns + ` FROM image
 		WHERE id = $1 AND account IN ($2, 0) AND rendered IS NOT NULL`
+	selectGroup = `SELECT ` + objectColumns + ` FROM shared_ip_group
+		WHERE id = $1 AND account = $2 AND rendered IS NOT NULL`
 	selectServers = `SELECT ` + objectColumns + ` FROM server
 		WHERE account = $1 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
 	selectImages = `SELECT ` + objectColumns + ` FROM image
 		WHERE account IN ($1, 0) AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
+	selectGroups = `SELECT ` + objectColumns + ` FROM shared_ip_group
+		WHERE account = $1 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
 	selectFlavors = `SELECT id, name, ram, disk, cpu_weight FROM flavor ORDER BY id`
 )
 
@@ -33,7 +37,7 @@ func (r *objectRow) object() storage.Object {
 	return storage.Object{ID: r.ID, Name: r.Name, Rendered: r.Rendered, Updated: instant(r.Updated)}
 }
 
-// Object is one row of kind (server, image) that is shown, or ErrNotFound.
+// Object is one row of kind (server, image, shared_ip_group) that is shown, or ErrNotFound.
 func (s *Store) Object(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, id int64) (storage.Object, error) {
 	one, _, err := objectQueries(kind)
 	if err != nil {
@@ -94,6 +98,8 @@ func objectQueries(kind schemas.ActorKind) (one, many string, err error) {
 		return selectServer, selectServers, nil
 	case schemas.ActorImage:
 		return selectImage, selectImages, nil
+	case schemas.ActorGroup:
+		return selectGroup, selectGroups, nil
 	default:
 		return "", "", fmt.Errorf("read object: kind %q is not shown", kind)
 	}
@@ -105,8 +111,8 @@ func (p *plan) objects() []objectChange {
 	for i := range p.snapshots.items {
 		it := &p.snapshots.items[i]
 		snap := it.value
-		if snap.Ref.Kind != schemas.ActorServer && snap.Ref.Kind != schemas.ActorImage {
-			continue
+		if _, _, err := objectQueries(snap.Ref.Kind); err != nil {
+			continue // shown to no tenant
 		}
 		c := objectChange{ref: snap.Ref}
 		if !it.gone && snap.Rendered != nil {
