@@ -15,10 +15,10 @@ func (d *server) exists(account schemas.AccountID) bool {
 func (d *server) join(a *Admit) {
 	switch {
 	case !d.exists(a.Command.Account):
-		d.e.refuse(a, schemas.Errorf(schemas.KindInvalid, "server %d not found", int64(a.Command.Params.Server)))
+		d.e.refuse(a, schemas.Errorf(schemas.KindInvalid, "server not found"))
 		return
 	case d.Group != 0:
-		d.e.refuse(a, schemas.Errorf(schemas.KindInvalid, "server %d is in shared IP group %d", int64(d.ID), int64(d.Group)))
+		d.e.refuse(a, schemas.Errorf(schemas.KindInvalid, "the server is in shared IP group %d", int64(d.Group)))
 		return
 	}
 	d.Group = a.NewGroup
