@@ -48,15 +48,7 @@ func (a *audit) checkMember(s *schemas.Server) {
 // checkGroups looks that members are there, and that what they share is held for a member of their group, or for one that was.
 func (a *audit) checkGroups(context.Context) error {
 	for _, g := range a.groups {
-		owners := map[string]schemas.ServerID{}
-		for _, m := range g.Members {
-			for _, ip := range m.Public {
-				owners[ip] = m.Server
-			}
-		}
-		for _, k := range g.Kept {
-			owners[k.IP] = k.Owner
-		}
+		owners := ownersIn(g)
 		for _, m := range g.Members {
 			a.report.Checked[storage.LawGroups]++
 			if s := a.servers[m.Server]; m.State == schemas.MemberLive && (s == nil || s.group != g.ID) {
@@ -70,4 +62,18 @@ func (a *audit) checkGroups(context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ownersIn says for which server the cluster holds each address of a group.
+func ownersIn(g *schemas.Group) map[string]schemas.ServerID {
+	owners := make(map[string]schemas.ServerID, len(g.Members)+len(g.Kept))
+	for _, m := range g.Members {
+		for _, ip := range m.Public {
+			owners[ip] = m.Server
+		}
+	}
+	for _, k := range g.Kept {
+		owners[k.IP] = k.Owner
+	}
+	return owners
 }
