@@ -30,7 +30,7 @@ type eventOperation struct {
 
 // sources are the paths under which the kinds of actors speak.
 var sources = map[schemas.ActorKind]string{
-	schemas.ActorServer: "servers", schemas.ActorImage: "images", schemas.ActorAccount: "accounts",
+	schemas.ActorServer: "servers", schemas.ActorImage: "images", schemas.ActorGroup: "shared_ip_groups", schemas.ActorAccount: "accounts",
 	schemas.ActorHost: "hosts", schemas.ActorCluster: "clusters",
 }
 
@@ -77,6 +77,10 @@ func renderJSON(v any) ([]byte, error) {
 			return nil, nil
 		}
 	case *schemas.ImageView:
+		if v == nil {
+			return nil, nil
+		}
+	case *schemas.GroupView:
 		if v == nil {
 			return nil, nil
 		}

@@ -21,6 +21,8 @@ func newCell(ref schemas.Ref, s *shard, row *storage.Snapshot, cluster *storage.
 		return cellFrom(ref, s, row, serverKind)
 	case schemas.ActorImage:
 		return cellFrom(ref, s, row, imageKind)
+	case schemas.ActorGroup:
+		return cellFrom(ref, s, row, groupKind)
 	case schemas.ActorHost:
 		return cellFrom(ref, s, row, hostKind)
 	case schemas.ActorCluster:
@@ -102,6 +104,16 @@ var imageKind = &kind[schemas.Image]{
 		}
 	},
 	wakeAt: func(s *schemas.Image, _ *core.Rules) time.Time { return core.ImageWakeAt(s) },
+}
+
+var groupKind = &kind[schemas.Group]{
+	decide: core.DecideGroup,
+	columns: func(s *schemas.Group, _ *core.Rules) columns {
+		return columns{
+			account: s.Account, name: s.Name, status: string(s.Status), view: core.GroupView(s), created: s.Created, updated: s.Updated,
+		}
+	},
+	wakeAt: func(*schemas.Group, *core.Rules) time.Time { return time.Time{} },
 }
 
 var hostKind = &kind[schemas.Host]{

@@ -73,6 +73,7 @@ func (s *shard) route(ctx actor.Context) {
 	}
 	a.NewServer = schemas.ServerID(s.ids[schemas.ActorServer].Next)
 	a.NewImage = schemas.ImageID(s.ids[schemas.ActorImage].Next)
+	a.NewGroup = schemas.GroupID(s.ids[schemas.ActorGroup].Next)
 	t.work = append(t.work, core.Told{To: a.Command.To(), Message: a})
 	s.proceed(ctx)
 }
@@ -99,6 +100,8 @@ func subject(c *schemas.Command) schemas.Ref {
 		return c.Params.Server.Ref()
 	case schemas.ImageDelete:
 		return schemas.ImageID(c.Target).Ref()
+	case schemas.SharedIPGroupDelete:
+		return schemas.GroupID(c.Target).Ref()
 	default:
 		return schemas.ServerID(c.Target).Ref()
 	}
@@ -111,6 +114,8 @@ func newKind(a schemas.Action) schemas.ActorKind {
 		return schemas.ActorServer
 	case schemas.ServerImage:
 		return schemas.ActorImage
+	case schemas.SharedIPGroupCreate:
+		return schemas.ActorGroup
 	default:
 		return ""
 	}
@@ -153,8 +158,7 @@ func (s *shard) proceed(ctx actor.Context) {
 // load brings an actor into memory. The ids that this turn offered belong to nobody yet: no read is needed.
 func (s *shard) load(ctx actor.Context, ref schemas.Ref) {
 	t := s.turn
-	if a := t.admit; a != nil && (ref == a.NewServer.Ref() && a.Command.Action == schemas.ServerCreate ||
-		ref == a.NewImage.Ref() && a.Command.Action == schemas.ServerImage) {
+	if a := t.admit; a != nil && ref == newRef(a) {
 		if err := s.spawn(ctx, ref, nil, nil); err != nil {
 			s.lost(err)
 			return
@@ -176,6 +180,20 @@ func (s *shard) load(ctx actor.Context, ref schemas.Ref) {
 		}
 		e.system.Root.Send(self, l)
 	})
+}
+
+// newRef is the object that a command makes, zero for none.
+func newRef(a *core.Admit) schemas.Ref {
+	switch newKind(a.Command.Action) {
+	case schemas.ActorServer:
+		return a.NewServer.Ref()
+	case schemas.ActorImage:
+		return a.NewImage.Ref()
+	case schemas.ActorGroup:
+		return a.NewGroup.Ref()
+	default:
+		return schemas.Ref{}
+	}
 }
 
 // loaded goes on with what a read found.

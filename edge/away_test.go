@@ -10,10 +10,12 @@ import (
 
 // bodies of the routes that want one.
 var bodies = map[string]string{
-	"POST /v1.0/{account}/servers":             createBody,
-	"PUT /v1.0/{account}/servers/{id}":         `{"server":{"name":"other"}}`,
-	"POST /v1.0/{account}/servers/{id}/action": `{"reboot":{"type":"SOFT"}}`,
-	"POST /v1.0/{account}/images":              `{"image":{"serverId":12,"name":"x"}}`,
+	"POST /v1.0/{account}/servers":                          createBody,
+	"PUT /v1.0/{account}/servers/{id}":                      `{"server":{"name":"other"}}`,
+	"POST /v1.0/{account}/servers/{id}/action":              `{"reboot":{"type":"SOFT"}}`,
+	"PUT /v1.0/{account}/servers/{id}/ips/public/{address}": `{"shareIp":{"sharedIpGroupId":3}}`,
+	"POST /v1.0/{account}/shared_ip_groups":                 `{"sharedIpGroup":{"name":"g"}}`,
+	"POST /v1.0/{account}/images":                           `{"image":{"serverId":12,"name":"x"}}`,
 }
 
 // away has the rows say from now on what a store says whose database is away.
@@ -37,7 +39,7 @@ func TestEveryRouteOfAnAccountIs503WhileTheDatabaseIsAway(t *testing.T) {
 	known.do("GET", "/v1.0/1001/servers", "") // from now on the token is known for a while
 	fresh.away()
 	known.away()
-	paths := strings.NewReplacer("{account}", "1001", "{id}", "12", "{operation}", "01890000-0000-7000-8000-000000000000")
+	paths := strings.NewReplacer("{account}", "1001", "{id}", "12", "{address}", "198.18.0.7", "{operation}", "01890000-0000-7000-8000-000000000000")
 	for _, route := range known.server.Routes() {
 		if !strings.Contains(route.Path, "{account}") {
 			continue

@@ -38,6 +38,17 @@ var exchanges = []struct{ what, request, json, xml string }{
 </server>`,
 	},
 	{"Create a server with the least", "POST /v1.0/1001/servers", `{"server":{"imageId":1,"flavorId":2}}`, `<server xmlns="` + namespace + `" imageId="1" flavorId="2"/>`},
+	{
+		"Create a server in a group, with an address of one of its servers", "POST /v1.0/1001/servers",
+		`{"server":{"name":"web","imageId":1,"flavorId":2,"sharedIpGroupId":3,"addresses":{"public":["198.18.0.7"]}}}`,
+		`<server xmlns="` + namespace + `" name="web" imageId="1" flavorId="2" sharedIpGroupId="3">
+  <addresses>
+    <public>
+      <ip addr="198.18.0.7"/>
+    </public>
+  </addresses>
+</server>`,
+	},
 	{"Get a server", "GET /v1.0/1001/servers/12", "", ""},
 	{
 		"Rename a server", "PUT /v1.0/1001/servers/12",
@@ -51,6 +62,11 @@ var exchanges = []struct{ what, request, json, xml string }{
 	{"List a server's addresses", "GET /v1.0/1001/servers/12/ips", "", ""},
 	{"List a server's public addresses", "GET /v1.0/1001/servers/12/ips/public", "", ""},
 	{"List a server's private addresses", "GET /v1.0/1001/servers/12/ips/private", "", ""},
+	{
+		"Share an address", "PUT /v1.0/1001/servers/12/ips/public/198.18.0.7",
+		`{"shareIp":{"sharedIpGroupId":3,"configureServer":true}}`, `<shareIp xmlns="` + namespace + `" sharedIpGroupId="3" configureServer="true"/>`,
+	},
+	{"Stop sharing an address", "DELETE /v1.0/1001/servers/12/ips/public/198.18.0.7", "", ""},
 	{"List a server's addresses while it has none", "GET /v1.0/1001/servers/14/ips", "", ""},
 
 	{"Reboot softly", "POST /v1.0/1001/servers/12/action", `{"reboot":{"type":"SOFT"}}`, `<reboot xmlns="` + namespace + `" type="SOFT"/>`},
@@ -75,6 +91,19 @@ var exchanges = []struct{ what, request, json, xml string }{
 	{"Delete an image", "DELETE /v1.0/1001/images/743", "", ""},
 
 	{"Get the limits", "GET /v1.0/1001/limits", "", ""},
+	{"List shared IP groups", "GET /v1.0/1001/shared_ip_groups", "", ""},
+	{"List shared IP groups in detail", "GET /v1.0/1001/shared_ip_groups/detail", "", ""},
+	{"List shared IP groups where none are", "GET /v1.0/1001/shared_ip_groups/detail?offset=9", "", ""},
+	{"Get a shared IP group", "GET /v1.0/1001/shared_ip_groups/3", "", ""},
+	{
+		"Create a shared IP group", "POST /v1.0/1001/shared_ip_groups",
+		`{"sharedIpGroup":{"name":"later"}}`, `<sharedIpGroup xmlns="` + namespace + `" name="later"/>`,
+	},
+	{
+		"Create a shared IP group with a server", "POST /v1.0/1001/shared_ip_groups",
+		`{"sharedIpGroup":{"name":"later","server":"12"}}`, `<sharedIpGroup xmlns="` + namespace + `" name="later"><server id="12"/></sharedIpGroup>`,
+	},
+	{"Delete a shared IP group", "DELETE /v1.0/1001/shared_ip_groups/3", "", ""},
 
 	{"What is not there", "GET /v1.0/1001/servers/99", "", ""},
 	{"A body that is against a rule", "PUT /v1.0/1001/servers/12", `{"server":{"name":" "}}`, `<server xmlns="` + namespace + `" name=" "/>`},
@@ -85,15 +114,17 @@ var exchanges = []struct{ what, request, json, xml string }{
 }
 
 const (
-	fullServer = `{"id":12,"name":"web \"1\" <&>","imageId":1,"flavorId":2,"hostId":"e4d909c290d0fb1ca068ffaddf22cbd0","status":"ACTIVE","progress":100,` +
+	fullServer = `{"id":12,"name":"web \"1\" <&>","imageId":1,"flavorId":2,"hostId":"e4d909c290d0fb1ca068ffaddf22cbd0","status":"ACTIVE","progress":100,"sharedIpGroupId":3,` +
 		`"addresses":{"public":["198.18.0.1","198.18.0.7"],"private":["10.0.0.1"]},"metadata":{"Server Label":"Web\nHead <1>","ü":""}}`
 	bareServer  = `{"id":14,"name":"db","imageId":1,"flavorId":1,"hostId":"","status":"BUILD","progress":0,"addresses":{"public":[],"private":[]},"metadata":{}}`
 	baseImage   = `{"id":1,"name":"Debian","updated":"2026-01-02T03:04:05Z","created":"2026-01-02T03:04:05Z","status":"ACTIVE"}`
 	customImage = `{"id":743,"name":"Just in case","serverId":12,"updated":"2026-01-02T03:04:05Z","created":"2026-01-02T03:04:05Z","status":"SAVING","progress":80}`
+	fullGroup   = `{"id":3,"name":"pair","servers":[12,15]}`
+	emptyGroup  = `{"id":4,"name":"later","servers":[]}`
 	queuedImage = `{"id":744,"name":"Just in case","serverId":12,"updated":"2026-01-02T03:04:05Z","created":"2026-01-02T03:04:05Z","status":"QUEUED","progress":0}`
 )
 
-// furnished is a rig with something of everything. What it accepts is a server or an image.
+// furnished is a rig with something of everything. What it accepts is a server, an image or a group.
 func furnished(t *testing.T) *rig {
 	t.Helper()
 	r := newRig(t, func(c *edge.Config) { c.RateLimits = schemas.DefaultRateLimits() })
@@ -101,6 +132,8 @@ func furnished(t *testing.T) *rig {
 	r.rows.put(account, schemas.ServerID(14).Ref(), "db", bareServer)
 	r.rows.put(0, schemas.ImageID(1).Ref(), "Debian", baseImage)
 	r.rows.put(account, schemas.ImageID(743).Ref(), "Just in case", customImage)
+	r.rows.put(account, schemas.GroupID(3).Ref(), "pair", fullGroup)
+	r.rows.put(account, schemas.GroupID(4).Ref(), "later", emptyGroup)
 	for _, row := range operationRows() {
 		r.rows.putOperation(row)
 	}
@@ -108,6 +141,9 @@ func furnished(t *testing.T) *rig {
 		a := &schemas.Answer{V: 1, Operation: cmd.ID, Target: schemas.ServerID(14).Ref(), Representation: []byte(bareServer)}
 		if cmd.Action == schemas.ServerImage {
 			a.Target, a.Representation = schemas.ImageID(744).Ref(), []byte(queuedImage)
+		}
+		if cmd.Action == schemas.SharedIPGroupCreate {
+			a.Target, a.Representation = schemas.GroupID(4).Ref(), []byte(emptyGroup)
 		}
 		return a
 	})

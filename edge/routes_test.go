@@ -40,7 +40,9 @@ func TestPathsAreReadInOneWay(t *testing.T) {
 		"/v1.0/1001/servers/2147483648":                 404,
 		"/v1.0/1001/servers/" + sevens:                  404,
 		"/v1.0/1001/servers/12/nothing":                 404,
-		"/v1.0/1001/shared_ip_groups":                   404,
+		"/v1.0/1001/shared_ip_groups":                   200,
+		"/v1.0/1001/shared_ip_groups/x":                 404,
+		"/v1.0/1001/servers/12/ips/public/198.18.0.7":   405,
 		"/v1.0/1001/console":                            404,
 		"/v1.0/1001":                                    404,
 		"/nothing":                                      404,
@@ -95,23 +97,25 @@ func TestWrongVerbNamesTheRightOnes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for request, allow := range map[string]string{
-		"DELETE /v1.0/1001/servers":          "GET, HEAD, POST",
-		"POST /v1.0/1001/servers/12":         "DELETE, GET, HEAD, PUT",
-		"PATCH /v1.0/1001/images":            "GET, HEAD, POST",
-		"GET /v1.0/1001/servers/12/action":   "POST",
-		"PUT /v1.0/1001/flavors":             "GET, HEAD",
-		"POST /v1.0":                         "GET, HEAD",
-		"POST /ozone/v1/1001/operations":     "GET, HEAD",
-		"DELETE /v1.0/1001/flavors/1":        "GET, HEAD",
-		"OPTIONS /v1.0/1001/servers/12/ips":  "GET, HEAD",
-		"DELETE /v1.0/1001/servers/12/ips":   "GET, HEAD",
-		"BREW /v1.0/1001/servers/detail":     "GET, HEAD",
-		"PUT /healthz":                       "GET, HEAD",
-		"POST /v1.0/1001/servers/detail":     "GET, HEAD",
-		"PUT /v1.0/1001/images/1":            "DELETE, GET, HEAD",
-		"POST /v1.0/1001/servers/12/ips":     "GET, HEAD",
-		"PUT /v1.0/1001/servers/12/action":   "POST",
-		"DELETE /ozone/v1/1001/operations/1": "GET, HEAD",
+		"DELETE /v1.0/1001/servers":                       "GET, HEAD, POST",
+		"POST /v1.0/1001/servers/12":                      "DELETE, GET, HEAD, PUT",
+		"PATCH /v1.0/1001/images":                         "GET, HEAD, POST",
+		"GET /v1.0/1001/servers/12/action":                "POST",
+		"PUT /v1.0/1001/flavors":                          "GET, HEAD",
+		"POST /v1.0":                                      "GET, HEAD",
+		"POST /ozone/v1/1001/operations":                  "GET, HEAD",
+		"DELETE /v1.0/1001/flavors/1":                     "GET, HEAD",
+		"OPTIONS /v1.0/1001/servers/12/ips":               "GET, HEAD",
+		"DELETE /v1.0/1001/servers/12/ips":                "GET, HEAD",
+		"BREW /v1.0/1001/servers/detail":                  "GET, HEAD",
+		"PUT /healthz":                                    "GET, HEAD",
+		"POST /v1.0/1001/servers/detail":                  "GET, HEAD",
+		"PUT /v1.0/1001/images/1":                         "DELETE, GET, HEAD",
+		"PUT /v1.0/1001/shared_ip_groups/1":               "DELETE, GET, HEAD",
+		"GET /v1.0/1001/servers/12/ips/public/198.18.0.7": "DELETE, PUT",
+		"POST /v1.0/1001/servers/12/ips":                  "GET, HEAD",
+		"PUT /v1.0/1001/servers/12/action":                "POST",
+		"DELETE /ozone/v1/1001/operations/1":              "GET, HEAD",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		res := r.do(method, path, "")
@@ -138,6 +142,7 @@ func TestRepresentationsAreAsTheContractHasThem(t *testing.T) {
 	r.rows.put(account, schemas.ServerID(12).Ref(), "web", rendered)
 	r.rows.put(account, schemas.ServerID(14).Ref(), "a \"b\" <ü>", strings.ReplaceAll(rendered, "12", "14"))
 	r.rows.put(0, schemas.ImageID(1).Ref(), "Debian", `{"id":1,"name":"Debian","updated":"2026-01-02T03:04:05Z","created":"2026-01-02T03:04:05Z","status":"ACTIVE"}`)
+	r.rows.put(account, schemas.GroupID(3).Ref(), "pair", fullGroup)
 	var doc strings.Builder
 	for _, path := range []string{
 		"/", "/.json", "/v1.0/", "/v1.0/.json", "/extensions", "/healthz", "/readyz", "/metrics",
@@ -146,6 +151,7 @@ func TestRepresentationsAreAsTheContractHasThem(t *testing.T) {
 		"/v1.0/1001/servers/12/ips", "/v1.0/1001/servers/12/ips/public", "/v1.0/1001/servers/12/ips/private",
 		"/v1.0/1001/flavors", "/v1.0/1001/flavors/detail", "/v1.0/1001/flavors?limit=1&offset=6", "/v1.0/1001/flavors/3",
 		"/v1.0/1001/images", "/v1.0/1001/images/detail", "/v1.0/1001/images/1",
+		"/v1.0/1001/shared_ip_groups", "/v1.0/1001/shared_ip_groups/detail", "/v1.0/1001/shared_ip_groups/3",
 	} {
 		res := r.do("GET", path, "")
 		fmt.Fprintf(&doc, "GET %s\n\n", path)

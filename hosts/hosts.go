@@ -52,6 +52,13 @@ type (
 	Remover interface {
 		Remove(ctx context.Context, s schemas.Step) error
 	}
+	// Sharer adds s.Params.Address, an address of another server of the cluster, to (server, copy), so that it can float
+	// between them: the network lets it through, and with Configure the guest knows it, after a restart of a running one.
+	// Unshare takes it away from both. Had already, and not there any more, are success.
+	Sharer interface {
+		Share(ctx context.Context, s schemas.Step) error
+		Unshare(ctx context.Context, s schemas.Step) error
+	}
 	// Copier brings (server, SourceCopy) of SourceHost here as (server, Copy): all of the snapshot first,
 	// then with delta what changed since. It runs on the destination.
 	Copier interface {

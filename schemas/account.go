@@ -9,6 +9,7 @@ type Account struct {
 	// UsedRAMMiB is what admitted servers hold; Pending is what undecided operations hold.
 	UsedRAMMiB int64                 `json:"used_ram"`
 	Servers    int64                 `json:"servers"`
+	Groups     int64                 `json:"groups,omitempty"`
 	Pending    map[OperationID]Quota `json:"pending,omitempty"`
 }
 
@@ -26,4 +27,5 @@ const (
 type Quota struct {
 	RAMMiB  int64 `json:"ram"`
 	Servers int64 `json:"servers"`
+	Groups  int64 `json:"groups,omitempty"`
 }

@@ -21,6 +21,8 @@ type (
 	FlavorID int64
 	// HostID names a physical machine.
 	HostID int64
+	// GroupID names a shared IP group.
+	GroupID int64
 	// ClusterID names a set of hosts on one layer-2 network.
 	ClusterID int64
 )
@@ -61,13 +63,14 @@ const (
 	ActorAccount ActorKind = "account"
 	ActorServer  ActorKind = "server"
 	ActorImage   ActorKind = "image"
+	ActorGroup   ActorKind = "shared_ip_group"
 	ActorHost    ActorKind = "host"
 	ActorCluster ActorKind = "cluster"
 )
 
 // ActorKinds lists every kind, in the order in which a turn passes them.
 func ActorKinds() []ActorKind {
-	return []ActorKind{ActorAccount, ActorImage, ActorServer, ActorHost, ActorCluster}
+	return []ActorKind{ActorAccount, ActorImage, ActorGroup, ActorServer, ActorHost, ActorCluster}
 }
 
 // Ref names one actor, for example {server 1234}.
@@ -90,6 +93,9 @@ func (id ServerID) Ref() Ref { return Ref{ActorServer, int64(id)} }
 
 // Ref names the image's actor.
 func (id ImageID) Ref() Ref { return Ref{ActorImage, int64(id)} }
+
+// Ref names the group's actor.
+func (id GroupID) Ref() Ref { return Ref{ActorGroup, int64(id)} }
 
 // Ref names the host's actor.
 func (id HostID) Ref() Ref { return Ref{ActorHost, int64(id)} }

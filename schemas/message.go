@@ -39,7 +39,7 @@ type Command struct {
 	ID      OperationID `json:"id"`
 	Action  Action      `json:"action"`
 	Account AccountID   `json:"account"`
-	Target  int64       `json:"target,omitempty"` // server or image; 0 for creates
+	Target  int64       `json:"target,omitempty"` // server, image or group; 0 for creates
 	Params  Params      `json:"params"`
 	// Key is the SHA-256 of the client's idempotency key, nil without one. Digest is an HMAC of the
 	// canonical command without what the edge made up: it tells a repetition from another command.
@@ -63,7 +63,11 @@ type Params struct {
 	Metadata map[string]string `json:"metadata,omitempty"`
 	Password bool              `json:"password,omitempty"` // the payload has a new password's hash
 	Hard     bool              `json:"hard,omitempty"`     // reboot HARD
-	Server   ServerID          `json:"server,omitempty"`   // the source of server.image
+	Server   ServerID          `json:"server,omitempty"`   // the source of server.image, the first member of a group
+	Group    GroupID           `json:"group,omitempty"`
+	// Address is the public address to be shared, by a server that is there or from its create on.
+	Address   string `json:"address,omitempty"`
+	Configure bool   `json:"configure,omitempty"` // a shared address is written into the guest too
 }
 
 // To is the step's host agent; steps go to its queue, not to its actor.
@@ -129,6 +133,8 @@ type Release struct {
 	Server    ServerID    `json:"server"`
 	Copy      int         `json:"copy"`
 	Addresses bool        `json:"addresses"`
+	// KeepPublic: others may have the public address; its group gives it back when nobody has it any more.
+	KeepPublic bool `json:"keep_public,omitempty"`
 }
 
 // To is the cluster's actor.

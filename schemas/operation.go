@@ -16,7 +16,11 @@ const (
 	ServerResizeConfirm Action = "server.resize_confirm"
 	ServerResizeRevert  Action = "server.resize_revert"
 	ServerImage         Action = "server.image"
+	ServerShareIP       Action = "server.share_ip"
+	ServerUnshareIP     Action = "server.unshare_ip"
 	ImageDelete         Action = "image.delete"
+	SharedIPGroupCreate Action = "shared_ip_group.create"
+	SharedIPGroupDelete Action = "shared_ip_group.delete"
 
 	// ServerSuspend and the three below are the operator's: no v1.0 request makes them.
 	ServerSuspend  Action = "server.suspend"

@@ -28,9 +28,14 @@ type Server struct {
 	// until VERIFY_RESIZE, the source from then on.
 	Home    Placement  `json:"home"`
 	Other   *Placement `json:"other,omitempty"`
-	Copies  int        `json:"copies"` // the highest Copy given out
-	Public  []string   `json:"public,omitempty"`
+	Copies  int        `json:"copies"`           // the highest Copy given out
+	Public  []string   `json:"public,omitempty"` // its own
 	Private []string   `json:"private,omitempty"`
+
+	Group  GroupID  `json:"group,omitempty"`
+	Shared []string `json:"shared,omitempty"` // public addresses of other members of its group
+	// Spare is held for a server that was launched with a shared address only: it becomes its own when it has no other.
+	Spare []string `json:"spare,omitempty"`
 
 	Cursor    *Cursor   `json:"cursor,omitempty"`    // the operation under way
 	Cleanups  []Cleanup `json:"cleanups,omitempty"`  // copies being torn down
@@ -79,6 +84,8 @@ type Cursor struct {
 	Image   ImageID   `json:"image,omitempty"`
 	Cluster ClusterID `json:"cluster,omitempty"` // asked last
 	Payload bool      `json:"payload,omitempty"` // a sealed payload is kept for it
+	Pinned  bool      `json:"pinned,omitempty"`  // no other cluster will do: its group's
+	Address string    `json:"address,omitempty"` // to be shared, or no more
 }
 
 // Cleanup is the teardown of one copy: stop, wipe, then release at the cluster; repeated until confirmed.
@@ -115,7 +122,7 @@ type ServerView struct {
 	HostID        string            `json:"hostId"` // 32 hex digits, differs by account; "" before placement
 	Status        Status            `json:"status"`
 	Progress      int               `json:"progress"`
-	SharedIPGroup int64             `json:"sharedIpGroupId,omitempty"`
+	SharedIPGroup GroupID           `json:"sharedIpGroupId,omitempty"`
 	Addresses     AddressesView     `json:"addresses"`
 	Metadata      map[string]string `json:"metadata"`
 	AdminPass     string            `json:"adminPass,omitempty"` // in the answer to its create only

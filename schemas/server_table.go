@@ -16,6 +16,9 @@ const (
 	OnConfirm    Trigger = "confirm"
 	OnRevert     Trigger = "revert"
 	OnImage      Trigger = "image"
+	OnShare      Trigger = "share"
+	OnShareSetUp Trigger = "share, set up" // and write it into the guest
+	OnUnshare    Trigger = "unshare"
 	OnSuspend    Trigger = "suspend"
 	OnResume     Trigger = "resume"
 	OnRescue     Trigger = "rescue"
@@ -64,6 +67,9 @@ var serverTable = []Transition{
 	{StatusActive, OnRebuild, StatusRebuild},
 	{StatusActive, OnResize, StatusQueueResize},
 	{StatusActive, OnImage, StatusActive},
+	{StatusActive, OnShare, StatusShareIPNoConfig},
+	{StatusActive, OnShareSetUp, StatusShareIP},
+	{StatusActive, OnUnshare, StatusDeleteIP},
 	{StatusActive, OnSuspend, StatusSuspended},
 	{StatusActive, OnRescue, StatusRescue},
 	{StatusActive, OnHostLost, StatusUnknown},
@@ -95,6 +101,24 @@ var serverTable = []Transition{
 	{StatusPassword, OnDone, StatusActive},
 	{StatusPassword, OnFailed, StatusActive},
 	{StatusPassword, OnSilent, StatusActive},
+
+	{StatusShareIP, OnRename, StatusShareIP},
+	{StatusShareIP, OnDelete, StatusDeleted},
+	{StatusShareIP, OnDone, StatusActive},
+	{StatusShareIP, OnFailed, StatusActive},
+	{StatusShareIP, OnSilent, StatusActive},
+
+	{StatusShareIPNoConfig, OnRename, StatusShareIPNoConfig},
+	{StatusShareIPNoConfig, OnDelete, StatusDeleted},
+	{StatusShareIPNoConfig, OnDone, StatusActive},
+	{StatusShareIPNoConfig, OnFailed, StatusActive},
+	{StatusShareIPNoConfig, OnSilent, StatusActive},
+
+	{StatusDeleteIP, OnRename, StatusDeleteIP},
+	{StatusDeleteIP, OnDelete, StatusDeleted},
+	{StatusDeleteIP, OnDone, StatusActive},
+	{StatusDeleteIP, OnFailed, StatusActive},
+	{StatusDeleteIP, OnSilent, StatusActive},
 
 	{StatusReboot, OnRename, StatusReboot},
 	{StatusReboot, OnDelete, StatusDeleted},
@@ -149,17 +173,17 @@ func ServerRefusals() []Refusal { return serverRefusals }
 var serverRefusals = []Refusal{
 	{
 		In:   []Status{StatusBuild, StatusRebuild},
-		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnResize, OnImage},
+		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnResize, OnImage, OnShare, OnShareSetUp, OnUnshare},
 		Kind: KindConflict, Fault: FaultBuildInProgress,
 	},
 	{
 		In:   []Status{StatusQueueResize, StatusPrepResize, StatusResize},
-		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnImage},
+		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnImage, OnShare, OnShareSetUp, OnUnshare},
 		Kind: KindConflict, Fault: FaultBackupOrResize,
 	},
 	{
 		In:   []Status{StatusVerifyResize},
-		On:   []Trigger{OnPassword, OnRebootSoft, OnRebootHard, OnRebuild, OnImage},
+		On:   []Trigger{OnPassword, OnRebootSoft, OnRebootHard, OnRebuild, OnImage, OnShare, OnShareSetUp, OnUnshare},
 		Kind: KindConflict, Fault: FaultBackupOrResize,
 	},
 	{
@@ -170,29 +194,34 @@ var serverRefusals = []Refusal{
 	{
 		In: []Status{
 			StatusActive, StatusBuild, StatusRebuild, StatusQueueResize, StatusPrepResize, StatusResize, StatusReboot,
-			StatusHardReboot, StatusPassword, StatusSuspended, StatusRescue, StatusError, StatusUnknown,
+			StatusHardReboot, StatusPassword, StatusShareIP, StatusShareIPNoConfig, StatusDeleteIP, StatusSuspended, StatusRescue,
+			StatusError, StatusUnknown,
 		},
 		On:   []Trigger{OnConfirm, OnRevert},
 		Kind: KindForbidden, Fault: FaultResizeNotAllowed,
 	},
 	{
-		In:   []Status{StatusReboot, StatusHardReboot, StatusPassword, StatusSuspended, StatusUnknown},
-		On:   []Trigger{OnPassword, OnRebootSoft, OnRebuild, OnResize, OnImage},
+		In: []Status{
+			StatusReboot, StatusHardReboot, StatusPassword, StatusShareIP, StatusShareIPNoConfig, StatusDeleteIP, StatusSuspended, StatusUnknown,
+		},
+		On:   []Trigger{OnPassword, OnRebootSoft, OnRebuild, OnResize, OnImage, OnShare, OnShareSetUp, OnUnshare},
 		Kind: KindConflict, Fault: FaultCloudServers,
 	},
 	{
-		In:   []Status{StatusHardReboot, StatusPassword, StatusSuspended, StatusUnknown},
+		In: []Status{
+			StatusHardReboot, StatusPassword, StatusShareIP, StatusShareIPNoConfig, StatusDeleteIP, StatusSuspended, StatusUnknown,
+		},
 		On:   []Trigger{OnRebootHard},
 		Kind: KindConflict, Fault: FaultCloudServers,
 	},
 	{
 		In:   []Status{StatusRescue},
-		On:   []Trigger{OnPassword, OnRebuild, OnResize, OnImage},
+		On:   []Trigger{OnPassword, OnRebuild, OnResize, OnImage, OnShare, OnShareSetUp, OnUnshare},
 		Kind: KindConflict, Fault: FaultCloudServers,
 	},
 	{
 		In:   []Status{StatusError},
-		On:   []Trigger{OnPassword, OnRebootSoft, OnResize, OnImage},
+		On:   []Trigger{OnPassword, OnRebootSoft, OnResize, OnImage, OnShare, OnShareSetUp, OnUnshare},
 		Kind: KindConflict, Fault: FaultCloudServers,
 	},
 }

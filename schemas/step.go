@@ -21,6 +21,8 @@ const (
 	StepCopyDelta   StepName = "copy_delta"
 	StepSave        StepName = "save"
 	StepRemove      StepName = "remove" // the stored files of an image
+	StepShareIP     StepName = "share_ip"
+	StepUnshareIP   StepName = "unshare_ip"
 )
 
 // Step is an order to one host agent. (Operation, Actor, Name, Host, Copy, Attempt) is its identity:
@@ -77,7 +79,11 @@ type StepParams struct {
 	Flavor  *Flavor  `json:"flavor,omitempty"`
 	Public  []string `json:"public,omitempty"`
 	Private []string `json:"private,omitempty"`
-	Name    string   `json:"name,omitempty"`
+	// Address is what share_ip adds to the server's public addresses and unshare_ip takes away: Public is how they are
+	// to be afterwards. Configure writes it into the guest too.
+	Address   string `json:"address,omitempty"`
+	Configure bool   `json:"configure,omitempty"`
+	Name      string `json:"name,omitempty"`
 	// SourceHost and SourceCopy say where copy and copy_delta take the data from.
 	SourceHost HostID `json:"source_host,omitempty"`
 	SourceCopy int    `json:"source_copy,omitempty"`

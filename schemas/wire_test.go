@@ -216,7 +216,6 @@ func TestStatusesAreKnown(t *testing.T) {
 		rows[r.From], rows[r.To] = true, true
 	}
 	silent := []Status{
-		StatusShareIP, StatusShareIPNoConfig, StatusDeleteIP, // with shared IP groups
 		StatusRestoring, StatusAddIP, StatusAddIPNoConfig, StatusQueueMove, StatusPrepMove, StatusMove, StatusVerifyMove, StatusPending,
 	}
 	for _, s := range silent {

@@ -8,6 +8,8 @@ const (
 	LawQuota = "account.quota"
 	// LawAddresses: an address that a shown server has is held by it, and by nobody else.
 	LawAddresses = "address.owner"
+	// LawGroups: a shared IP group and its members say the same of one another, and what they share is held for one of them.
+	LawGroups = "group.member"
 	// LawReservations: a live reservation is a copy that its server names, and the reverse.
 	LawReservations = "reservation.owner"
 	// LawEvents: the events of a source are numbered 1 to n.
@@ -23,7 +25,7 @@ const (
 // Laws lists every law, in the order of a report.
 func Laws() []string {
 	return []string{
-		LawCapacity, LawQuota, LawAddresses, LawReservations, LawEvents,
+		LawCapacity, LawQuota, LawAddresses, LawGroups, LawReservations, LawEvents,
 		LawOutcome, LawKeys, LawQuiet,
 	}
 }

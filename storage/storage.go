@@ -69,7 +69,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 
 // Reader reads committed rows, for the edge. Every query names the account; base images (account 0) are in every account.
 type Reader interface {
-	// Object is one row of kind (server, image) that is shown, or ErrNotFound.
+	// Object is one row of kind (server, image, shared_ip_group) that is shown, or ErrNotFound.
 	Object(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, id int64) (Object, error)
 	// Objects lists the shown rows of kind by ascending id; with f.Since those that were deleted since then too, as DELETED.
 	Objects(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, f ObjectFilter) ([]Object, error)

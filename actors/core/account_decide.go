@@ -51,6 +51,10 @@ func admitToAccount(s schemas.Account, a *Admit, in Input) (schemas.Account, Eff
 	switch c.Action {
 	case schemas.ServerCreate:
 		return admitCreate(s, a, in)
+	case schemas.SharedIPGroupCreate:
+		return admitGroup(s, a)
+	case schemas.SharedIPGroupDelete:
+		e.tell(schemas.GroupID(c.Target).Ref(), a)
 	case schemas.ImageDelete:
 		if in.Rules.BaseImages[schemas.ImageID(c.Target)] {
 			e.refuse(a, schemas.Errorf(schemas.KindInvalid, "image %d belongs to the cloud", c.Target).Named(schemas.FaultCloudServers))
@@ -106,12 +110,33 @@ func admitCreate(s schemas.Account, a *Admit, in Input) (schemas.Account, Effect
 	a.Holds = true
 	a.Imaged = in.Rules.BaseImages[c.Params.Image]
 	if a.Imaged {
-		e.Used = append(e.Used, schemas.ActorServer)
-		e.tell(a.NewServer.Ref(), a)
+		e.tell(a.afterImage(), a)
 		return s, e, nil
 	}
 	e.tell(c.Params.Image.Ref(), a)
 	return s, e, nil
+}
+
+// admitGroup counts a new group and sends the command to its first server or straight to the group.
+func admitGroup(s schemas.Account, a *Admit) (schemas.Account, Effects, error) {
+	var e Effects
+	c := a.Command
+	count := s.Groups
+	for _, q := range s.Pending {
+		count += q.Groups
+	}
+	if count >= schemas.MaxGroups {
+		e.refuse(a, schemas.Errorf(schemas.KindLimit, "maxIPGroups of %d would be exceeded", schemas.MaxGroups))
+		return s, e, nil
+	}
+	e.Save = true
+	a.Holds = true
+	if c.Params.Server != 0 {
+		e.tell(c.Params.Server.Ref(), a)
+	} else {
+		e.tell(a.NewGroup.Ref(), a)
+	}
+	return hold(s, c.ID, schemas.Quota{Groups: 1}), e, nil
 }
 
 // reserve holds what a resize needs beyond what the server has.
@@ -136,10 +161,12 @@ func settle(s schemas.Account, m Settle) schemas.Account {
 		if m.Keep {
 			s.UsedRAMMiB += held.RAMMiB
 			s.Servers += held.Servers
+			s.Groups += held.Groups
 		}
 	}
 	s.UsedRAMMiB -= m.Free.RAMMiB
 	s.Servers -= m.Free.Servers
+	s.Groups -= m.Free.Groups
 	return s
 }
 

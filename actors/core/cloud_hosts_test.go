@@ -28,6 +28,7 @@ type guest struct {
 	image     schemas.ImageID
 	snapshots map[schemas.OperationID]bool
 	current   bool // the delta has arrived
+	public    []string
 }
 
 type ledgerEntry struct {
@@ -157,7 +158,7 @@ func (m *physical) do(s *schemas.Step) *schemas.StepFailure {
 		if f := m.hasImage(s.Params.Image); f != nil {
 			return f
 		}
-		m.copies[key] = &guest{image: s.Params.Image, snapshots: map[schemas.OperationID]bool{}, current: true}
+		m.copies[key] = &guest{image: s.Params.Image, snapshots: map[schemas.OperationID]bool{}, current: true, public: s.Params.Public}
 		return nil
 	case schemas.StepStop:
 		if g != nil && m.faults[s.ID()] == "" {
@@ -198,6 +199,10 @@ func (m *physical) inside(s *schemas.Step, key copyKey, g *guest) *schemas.StepF
 		}
 	case schemas.StepSnapshot:
 		g.snapshots[s.Operation] = true
+	case schemas.StepShareIP, schemas.StepUnshareIP:
+		if m.faults[s.ID()] == "" {
+			g.public = s.Params.Public
+		}
 	case schemas.StepSetPassword:
 		if !g.on {
 			return failed(schemas.FailureFault)
@@ -245,7 +250,7 @@ func (m *physical) copyFrom(s *schemas.Step, key copyKey) *schemas.StepFailure {
 	case s.Name == schemas.StepCopy && !from.snapshots[s.Operation]:
 		return failed(schemas.FailureMissing)
 	case s.Name == schemas.StepCopy:
-		m.copies[key] = &guest{image: from.image, snapshots: map[schemas.OperationID]bool{}}
+		m.copies[key] = &guest{image: from.image, snapshots: map[schemas.OperationID]bool{}, public: s.Params.Public}
 	case m.copies[key] == nil:
 		return failed(schemas.FailureMissing)
 	case from.on:

@@ -81,6 +81,7 @@ func (w *cloud) laws() {
 	w.operationLaw()
 	w.limboLaw()
 	w.powerLaw()
+	w.groupLaw()
 	if w.t.Failed() && w.name != "" {
 		w.t.Logf("%s: %s", w.name, w.trace())
 	}
@@ -110,8 +111,9 @@ func (w *cloud) quotaLaw() {
 			}
 		}
 	}
-	if a.UsedRAMMiB != used || a.Servers != count || len(a.Pending) > 0 {
-		w.brokenf("account has %d MB, %d servers, pending %v; its servers have %d MB and are %d", a.UsedRAMMiB, a.Servers, a.Pending, used, count)
+	if a.UsedRAMMiB != used || a.Servers != count || a.Groups != int64(len(w.groups())) || len(a.Pending) > 0 {
+		w.brokenf("account has %d MB, %d servers, %d groups, pending %v; its servers have %d MB and are %d, its groups are %d",
+			a.UsedRAMMiB, a.Servers, a.Groups, a.Pending, used, count, len(w.groups()))
 	}
 }
 
@@ -130,8 +132,9 @@ func (w *cloud) reservationLaw() {
 		if s.Other != nil {
 			want[keyOf(s.ID, s.Other.Copy)] = *s.Other
 		}
-		if len(s.Public) != 1 || w.rows.addresses[s.Public[0]].Server != s.ID || len(s.Private) != 1 || w.rows.addresses[s.Private[0]].Server != s.ID {
-			w.brokenf("server %d has addresses %v %v, which are not its own", s.ID, s.Public, s.Private)
+		own := slices.Concat(s.Public, s.Spare)
+		if len(own) != 1 || w.rows.addresses[own[0]].Server != s.ID || len(s.Private) != 1 || w.rows.addresses[s.Private[0]].Server != s.ID {
+			w.brokenf("server %d has addresses %v %v, which are not its own", s.ID, own, s.Private)
 		}
 	}
 	used := map[schemas.HostID]int64{}
@@ -163,8 +166,9 @@ func (w *cloud) reservationLaw() {
 		if a.Server == 0 {
 			continue
 		}
-		if s := stateOf[schemas.Server](w, a.Server.Ref()); !slices.Contains(s.Public, ip) && !slices.Contains(s.Private, ip) ||
-			s.Status == schemas.StatusDeleted && len(s.Cleanups) == 0 {
+		s := stateOf[schemas.Server](w, a.Server.Ref())
+		named := slices.Contains(slices.Concat(s.Public, s.Private, s.Spare), ip)
+		if gone := s.Status == schemas.StatusDeleted && len(s.Cleanups) == 0; !named || gone && !w.kept(ip) {
 			w.brokenf("address %s is held for server %d, which is %q without it", ip, a.Server, s.Status)
 		}
 	}

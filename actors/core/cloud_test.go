@@ -52,6 +52,7 @@ type rows struct {
 	addresses    map[string]schemas.Address
 	nextServer   schemas.ServerID
 	nextImage    schemas.ImageID
+	nextGroup    schemas.GroupID
 }
 
 type row struct {
@@ -126,7 +127,7 @@ func newCloud(tb testing.TB, hosts int) *cloud {
 		rows: rows{
 			states: map[schemas.Ref]row{}, ops: map[schemas.OperationID]*opRow{}, keys: map[string]Key{}, events: map[schemas.Ref][]Event{},
 			outbox: map[string]*outboxRow{}, reservations: map[copyKey]schemas.Reservation{}, addresses: map[string]schemas.Address{},
-			nextServer: 1000, nextImage: 5000,
+			nextServer: 1000, nextImage: 5000, nextGroup: 300,
 		},
 	}
 	for _, f := range schemas.DefaultFlavors() {
@@ -169,6 +170,8 @@ func (w *cloud) load(ref schemas.Ref) actor {
 		return newCell(w, ref, r, DecideServer, ServerWakeAt)
 	case schemas.ActorImage:
 		return newCell(w, ref, r, DecideImage, ImageWakeAt)
+	case schemas.ActorGroup:
+		return newCell(w, ref, r, DecideGroup, nil)
 	case schemas.ActorHost:
 		return newCell(w, ref, r, DecideHost, func(h *schemas.Host) time.Time { return HostWakeAt(*h, &w.rules) })
 	case schemas.ActorCluster:

@@ -103,7 +103,7 @@ func (w *cloud) decideAll(e envelope) *unit {
 
 // admit adds to a command what the store knows of it.
 func (w *cloud) admit(c *schemas.Command) *Admit {
-	a := &Admit{Command: c, NewServer: w.rows.nextServer, NewImage: w.rows.nextImage}
+	a := &Admit{Command: c, NewServer: w.rows.nextServer, NewImage: w.rows.nextImage, NewGroup: w.rows.nextGroup}
 	if o := w.rows.ops[c.ID]; o != nil {
 		a.Known.Open = len(o.answers) == 0
 		if !a.Known.Open {
@@ -225,10 +225,13 @@ func (w *cloud) commitOperations(d *decision) {
 
 func (w *cloud) commitRows(e *Effects) {
 	for _, kind := range e.Used {
-		if kind == schemas.ActorServer {
+		switch kind {
+		case schemas.ActorServer:
 			w.rows.nextServer++
-		} else {
+		case schemas.ActorImage:
 			w.rows.nextImage++
+		default:
+			w.rows.nextGroup++
 		}
 	}
 	for _, r := range e.Reservations {
@@ -239,6 +242,9 @@ func (w *cloud) commitRows(e *Effects) {
 			w.t.Errorf("%s: address %s of server %d given to server %d", w.name, a.IP, old.Server, a.Server)
 		}
 		w.rows.addresses[a.IP] = a
+		if a.Server == 0 {
+			w.nobodyAnswers(a.IP)
+		}
 	}
 	for _, r := range e.Ask {
 		if w.rows.outbox[r.ID] == nil {

@@ -156,6 +156,9 @@ func (w *cloud) deleteAll() {
 		}
 	}
 	w.settle()
+	for _, g := range w.groups() {
+		w.wantState(w.order(schemas.SharedIPGroupDelete, int64(g.ID), schemas.Params{}), schemas.OperationSucceeded)
+	}
 	w.laws()
 	w.nothingLeft()
 }

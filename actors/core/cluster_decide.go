@@ -164,7 +164,9 @@ func (d *cluster) release(m *schemas.Release) {
 	}
 	if m.Addresses {
 		pair := d.x.servers[m.Server]
-		d.rest(pair.public, true)
+		if !m.KeepPublic {
+			d.rest(pair.public, true)
+		}
 		d.rest(pair.private, false)
 	}
 	if live || d.x.gone(key) == 0 || len(d.e.Addresses) > 0 { // the index learns from it whose addresses they were

@@ -189,7 +189,7 @@ func (e *Effects) key(c *schemas.Command) {
 	if len(c.Key) == 0 {
 		return
 	}
-	create := c.Action == schemas.ServerCreate || c.Action == schemas.ServerImage
+	create := c.Action == schemas.ServerCreate || c.Action == schemas.ServerImage || c.Action == schemas.SharedIPGroupCreate
 	e.Keys = append(e.Keys, Key{Hash: c.Key, Operation: c.ID, Digest: c.Digest, Create: create})
 }
 
@@ -198,6 +198,13 @@ func (e *Effects) accept(c *schemas.Command, target int64, show bool) {
 	e.Answers = append(e.Answers, Decision{
 		Answer: schemas.Answer{V: schemas.MessageV, Operation: c.ID, Target: targetOf(c.Action, target)},
 		Show:   show,
+	})
+}
+
+// release gives back what a server holds in a cluster, repeated until it is answered.
+func (e *Effects) release(m *schemas.Release) {
+	e.Ask = append(e.Ask, Request{
+		ID: releaseID(m.Server, m.Cluster, m.Copy), To: schemas.ShardOfCluster(m.Cluster), Type: schemas.TypeRelease, Message: m,
 	})
 }
 
@@ -218,8 +225,12 @@ func operationError(err *schemas.Error) *schemas.OperationError {
 
 // targetOf is the object that an action works on, as its operation shows it.
 func targetOf(a schemas.Action, id int64) schemas.Ref {
-	if a == schemas.ServerImage || a == schemas.ImageDelete {
+	switch a {
+	case schemas.ServerImage, schemas.ImageDelete:
 		return schemas.ImageID(id).Ref()
+	case schemas.SharedIPGroupCreate, schemas.SharedIPGroupDelete:
+		return schemas.GroupID(id).Ref()
+	default:
+		return schemas.ServerID(id).Ref()
 	}
-	return schemas.ServerID(id).Ref()
 }

@@ -232,6 +232,7 @@ func wantedCells() []strikeCell {
 	for _, a := range []schemas.Action{
 		schemas.ServerCreate, schemas.ServerUpdate, schemas.ServerDelete, schemas.ServerReboot, schemas.ServerRebuild, schemas.ServerResize,
 		schemas.ServerResizeConfirm, schemas.ServerResizeRevert, schemas.ServerImage, schemas.ImageDelete,
+		schemas.ServerShareIP, schemas.ServerUnshareIP, schemas.SharedIPGroupCreate, schemas.SharedIPGroupDelete,
 	} {
 		add(aTurn, "command "+string(a))
 	}

@@ -75,8 +75,7 @@ func (d *image) admit(a *Admit) {
 	case c.Action == schemas.ServerCreate:
 		on := *a
 		on.Imaged = true
-		d.e.Used = append(d.e.Used, schemas.ActorServer)
-		d.e.tell(a.NewServer.Ref(), &on)
+		d.e.tell(on.afterImage(), &on)
 	default:
 		on := *a
 		on.Imaged = true

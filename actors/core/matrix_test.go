@@ -13,24 +13,27 @@ import (
 // imaging is ACTIVE while an image of it is made; waiting is ERROR while a silent host may still run it.
 var theMatrix = []struct {
 	state string
-	cells [10]string // rename, password, delete, reboot SOFT, reboot HARD, rebuild, resize, confirm, revert, image
+	cells [13]string // rename, password, delete, reboot SOFT, reboot HARD, rebuild, resize, confirm, revert, image, share, share and set up, unshare
 }{
-	{"ACTIVE", [10]string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "R", "R", "ok"}},
-	{"BUILD", [10]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b"}},
-	{"REBUILD", [10]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b"}},
-	{"QUEUE_RESIZE", [10]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r"}},
-	{"PREP_RESIZE", [10]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r"}},
-	{"RESIZE", [10]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r"}},
-	{"VERIFY_RESIZE", [10]string{"ok", "r", "ok", "r", "r", "r", "R", "ok", "ok", "r"}},
-	{"REBOOT", [10]string{"ok", "c", "ok", "c", "ok", "c", "c", "R", "R", "c"}},
-	{"HARD_REBOOT", [10]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c"}},
-	{"PASSWORD", [10]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c"}},
-	{"SUSPENDED", [10]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c"}},
-	{"RESCUE", [10]string{"ok", "c", "ok", "ok", "ok", "c", "c", "R", "R", "c"}},
-	{"ERROR", [10]string{"ok", "c", "ok", "c", "ok", "ok", "c", "R", "R", "c"}},
-	{"UNKNOWN", [10]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c"}},
-	{"imaging", [10]string{"ok", "ok", "ok", "ok", "ok", "r", "r", "R", "R", "r"}},
-	{"waiting", [10]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c"}},
+	{"ACTIVE", [13]string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "R", "R", "ok", "ok", "ok", "ok"}},
+	{"BUILD", [13]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b"}},
+	{"REBUILD", [13]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b"}},
+	{"QUEUE_RESIZE", [13]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r"}},
+	{"PREP_RESIZE", [13]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r"}},
+	{"RESIZE", [13]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r"}},
+	{"VERIFY_RESIZE", [13]string{"ok", "r", "ok", "r", "r", "r", "R", "ok", "ok", "r", "r", "r", "r"}},
+	{"REBOOT", [13]string{"ok", "c", "ok", "c", "ok", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"HARD_REBOOT", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"PASSWORD", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"SHARE_IP", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"SHARE_IP_NO_CONFIG", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"DELETE_IP", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"SUSPENDED", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"RESCUE", [13]string{"ok", "c", "ok", "ok", "ok", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"ERROR", [13]string{"ok", "c", "ok", "c", "ok", "ok", "c", "R", "R", "c", "c", "c", "c"}},
+	{"UNKNOWN", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"imaging", [13]string{"ok", "ok", "ok", "ok", "ok", "r", "r", "R", "R", "r", "ok", "ok", "ok"}},
+	{"waiting", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
 }
 
 func TestAdmissionIsTheContracts(t *testing.T) {
@@ -80,12 +83,13 @@ func letterOf(e *Effects) string {
 func serverIn(status schemas.Status) schemas.Server {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s := schemas.Server{
-		V: 1, ID: 1000, Account: 1, Name: "a", Image: 1, Flavor: 2, Status: status, Copies: 1, QuotaRAMMiB: 512, Created: now, Updated: now,
+		Group: 300, Shared: []string{"198.18.1.2"}, V: 1, ID: 1000, Account: 1, Name: "a", Image: 1, Flavor: 2, Status: status, Copies: 1, QuotaRAMMiB: 512, Created: now, Updated: now,
 		Home:   schemas.Placement{Cluster: 1, Host: 1, Copy: 1, Flavor: 2},
 		Public: []string{"198.18.1.1"}, Private: []string{"10.1.0.1"},
 	}
 	work := map[schemas.Status]string{
 		schemas.StatusBuild: planCreate, schemas.StatusRebuild: planRebuild, schemas.StatusPrepResize: planResize, schemas.StatusResize: planResize,
+		schemas.StatusShareIP: planShareSetUp, schemas.StatusShareIPNoConfig: planShare, schemas.StatusDeleteIP: planUnshare,
 		schemas.StatusPassword: planPassword, schemas.StatusReboot: planRebootSoft, schemas.StatusHardReboot: planRebootHard, schemas.StatusQueueResize: planResize,
 	}
 	if plan := work[status]; plan != "" {
@@ -113,6 +117,8 @@ func admitted(t *testing.T, s schemas.Server, on schemas.Trigger) (schemas.Serve
 		c.Action, c.Params.Password = schemas.ServerUpdate, true
 	case schemas.OnRebootSoft, schemas.OnRebootHard:
 		c.Action, c.Params.Hard = schemas.ServerReboot, on == schemas.OnRebootHard
+	case schemas.OnShare, schemas.OnShareSetUp:
+		c.Action = schemas.ServerShareIP
 	default:
 		for a, trigger := range actionTriggers {
 			if trigger == on {
@@ -120,8 +126,9 @@ func admitted(t *testing.T, s schemas.Server, on schemas.Trigger) (schemas.Serve
 			}
 		}
 	}
-	c.Params.Flavor = 3
-	a := &Admit{Command: c, NewServer: 2000, NewImage: 5001, Imaged: true, Granted: true}
+	c.Params.Flavor, c.Params.Group, c.Params.Address = 3, 300, "198.18.1.2"
+	c.Params.Configure = on == schemas.OnShareSetUp
+	a := &Admit{Command: c, NewServer: 2000, NewImage: 5001, Imaged: true, Granted: true, Joins: true}
 	next, e, err := DecideServer(s, a, Input{Now: w.now, Rules: &w.rules})
 	if err != nil {
 		t.Fatalf("%s in %s: %v", on, s.Status, err)

@@ -9,9 +9,10 @@ type Admit struct {
 	Command *schemas.Command
 	// Known is what the store and the shard already know of this command.
 	Known Known
-	// NewServer and NewImage are the ids that a create may take.
+	// NewServer, NewImage and NewGroup are the ids that a create may take.
 	NewServer schemas.ServerID
 	NewImage  schemas.ImageID
+	NewGroup  schemas.GroupID
 
 	Holds   bool              // the account holds something for it: a refusal gives it back
 	Granted bool              // the account has granted what a resize needs
@@ -19,6 +20,17 @@ type Admit struct {
 	Expired bool              // it came too late
 	Source  schemas.Placement // server.image: where the server runs
 	Owner   schemas.ServerID  // server.image: the server
+	Joins   bool              // its group has agreed
+	Cluster schemas.ClusterID // the group's, 0: any
+	Public  []string          // the own addresses of a new group's first member
+}
+
+// afterImage is who a create goes to when its image was found to be usable.
+func (a *Admit) afterImage() schemas.Ref {
+	if g := a.Command.Params.Group; g != 0 {
+		return g.Ref()
+	}
+	return a.NewServer.Ref()
 }
 
 // Known is the past of a command: the same operation redelivered, or an earlier one with the same key.
@@ -56,6 +68,18 @@ type ImageEnded struct {
 	Image schemas.ImageID
 	Gone  bool
 }
+
+// MemberNews tells a group what has become of one of its servers, and which addresses it has.
+type MemberNews struct {
+	Server  schemas.ServerID
+	On      schemas.Trigger
+	Cluster schemas.ClusterID
+	Public  []string
+	Shared  []string
+}
+
+// GroupGone tells a server that the group it is in was deleted.
+type GroupGone struct{ Group schemas.GroupID }
 
 // WhereIs asks a server on behalf of one of its images where it runs; HomeIs answers it.
 type WhereIs struct{ Image schemas.ImageID }

@@ -14,13 +14,58 @@ type operation struct {
 	steps  []string
 }
 
+// What the group of the operations below and its members are called: the clouds of tests count from there.
+const (
+	firstMember  = "198.18.1.1" // the first address of the pool, which the first server gets
+	theGroup     = schemas.GroupID(300)
+	secondServer = int64(1001)
+)
+
+// groupOperations are those of shared IP groups.
+func groupOperations() []operation {
+	server := func(w *cloud) int64 { return int64(w.create(1)) }
+	apart := func(w *cloud) int64 { w.pair(false); return secondServer }
+	together := func(w *cloud) int64 { w.pair(true); return secondServer }
+	launch := schemas.Params{Flavor: 1, Image: 1, Group: theGroup}
+	launchShared, share, setUp := launch, schemas.Params{Group: theGroup, Address: firstMember}, schemas.Params{Group: theGroup, Address: firstMember, Configure: true}
+	launchShared.Address = firstMember
+	return []operation{
+		{name: "group create", setup: func(*cloud) int64 { return 0 }, action: schemas.SharedIPGroupCreate, params: schemas.Params{Name: new("g")}},
+		{name: "group create with a server", setup: func(w *cloud) int64 { server(w); return 0 }, action: schemas.SharedIPGroupCreate, params: schemas.Params{Server: 1000}},
+		{name: "group delete", setup: func(w *cloud) int64 { apart(w); return int64(theGroup) }, action: schemas.SharedIPGroupDelete},
+		{name: "launch", setup: func(w *cloud) int64 { w.makeGroup(0); return 0 }, action: schemas.ServerCreate, params: launch},
+		{name: "launch with a shared address", setup: func(w *cloud) int64 { w.makeGroup(schemas.ServerID(server(w))); return 0 }, action: schemas.ServerCreate, params: launchShared},
+		{name: "share", setup: apart, action: schemas.ServerShareIP, params: share, steps: []string{"share/share_ip"}},
+		{name: "share and set up", setup: apart, action: schemas.ServerShareIP, params: setUp, steps: []string{"share_set_up/share_ip"}},
+		{
+			name: "unshare", setup: func(w *cloud) int64 { s := apart(w); w.do(schemas.ServerShareIP, s, share); return s },
+			action: schemas.ServerUnshareIP, params: schemas.Params{Address: firstMember}, steps: []string{"unshare/unshare_ip"},
+		},
+		{name: "unshare the only address", setup: together, action: schemas.ServerUnshareIP, params: schemas.Params{Address: firstMember}, steps: []string{"unshare/unshare_ip"}},
+		{name: "delete of who shares", setup: together, action: schemas.ServerDelete, steps: []string{"cleanup/stop", "cleanup/wipe"}},
+		{
+			name: "delete of whose address is shared", setup: func(w *cloud) int64 { together(w); return secondServer - 1 },
+			action: schemas.ServerDelete, steps: []string{"cleanup/stop", "cleanup/wipe"},
+		},
+		{name: "delete of both", setup: together, run: func(w *cloud, s int64) {
+			w.order(schemas.ServerDelete, s-1, schemas.Params{})
+			w.order(schemas.ServerDelete, s, schemas.Params{})
+		}},
+		{name: "share and delete", setup: apart, run: func(w *cloud, s int64) {
+			w.order(schemas.ServerShareIP, s, share)
+			w.order(schemas.ServerDelete, s-1, schemas.Params{})
+			w.order(schemas.ServerDelete, s, schemas.Params{})
+		}},
+	}
+}
+
 // operations are all of them; together they take every row of every plan, every teardown and every request.
 func operations() []operation {
 	server := func(w *cloud) int64 { return int64(w.create(2)) }
 	verify := func(w *cloud) int64 { return int64(w.resized()) }
 	image := func(w *cloud) int64 { return int64(w.makeImage(w.create(2))) }
 	nothing := func(*cloud) int64 { return 0 }
-	return []operation{
+	return append(groupOperations(), []operation{
 		{name: "create", setup: nothing, action: schemas.ServerCreate, params: schemas.Params{Flavor: 2, Image: 1}, steps: []string{"create/fetch_image", "create/create_disk", "create/start"}},
 		{name: "rename", setup: server, action: schemas.ServerUpdate, params: schemas.Params{Name: new("b")}},
 		{name: "password", setup: server, action: schemas.ServerUpdate, params: schemas.Params{Password: true}, steps: []string{"password/set_password"}},
@@ -63,7 +108,7 @@ func operations() []operation {
 			w.comeBack(home)
 		}},
 		{name: "host fenced", setup: server, run: func(w *cloud, s int64) { w.fence(w.server(schemas.ServerID(s)).Home.Host) }},
-	}
+	}...)
 }
 
 // faults are the operation's own, and behind them a test's.

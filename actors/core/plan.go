@@ -17,6 +17,9 @@ const (
 	planResize     = "resize"
 	planRestore    = "restore" // undoes a resize that failed
 	planRevert     = "revert"
+	planShare      = "share"
+	planShareSetUp = "share_set_up"
+	planUnshare    = "unshare"
 	planImage      = "image"
 	planRemove     = "remove"
 )
@@ -66,6 +69,10 @@ var plans = []planStep{
 
 	{planRevert, schemas.StepStop, atOther, 2 * time.Minute, 40, "", schemas.OnBroken},
 	{planRevert, schemas.StepStart, atHome, 2 * time.Minute, 80, schemas.OnRestored, schemas.OnBroken},
+
+	{planShare, schemas.StepShareIP, atHome, 2 * time.Minute, 50, schemas.OnDone, schemas.OnFailed},
+	{planShareSetUp, schemas.StepShareIP, atHome, 5 * time.Minute, 50, schemas.OnDone, schemas.OnFailed},
+	{planUnshare, schemas.StepUnshareIP, atHome, 2 * time.Minute, 50, schemas.OnDone, schemas.OnFailed},
 
 	{planImage, schemas.StepSnapshot, atHome, 10 * time.Minute, 10, schemas.OnPrepared, schemas.OnFailed},
 	{planImage, schemas.StepSave, atHome, 60 * time.Minute, 50, schemas.OnDone, schemas.OnFailed},

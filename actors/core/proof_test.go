@@ -15,6 +15,8 @@ type tables struct {
 	refusals []refusalRow
 	overlays []overlayRow
 	images   []schemas.ImageTransition
+	groups   []schemas.GroupTransition
+	members  []schemas.MemberTransition
 	plans    []planStep
 	teardown map[schemas.StepName]time.Duration
 	waits    map[string]time.Duration
@@ -45,7 +47,7 @@ const (
 // realTables are the tables that the decisions use.
 func realTables() tables {
 	t := tables{
-		server: schemas.ServerTable(), images: schemas.ImageTable(), plans: plans, teardown: cleanupTimeouts,
+		server: schemas.ServerTable(), images: schemas.ImageTable(), groups: schemas.GroupTable(), members: schemas.MemberTable(), plans: plans, teardown: cleanupTimeouts,
 		waits: map[string]time.Duration{waitAdmission: 30 * time.Second, waitConfirm: 24 * time.Hour, waitRetry: 10 * time.Second},
 	}
 	for _, r := range schemas.ServerRefusals() {
@@ -73,6 +75,7 @@ func realTables() tables {
 // emitted are the statuses that a server may have.
 var emitted = []schemas.Status{
 	schemas.StatusBuild, schemas.StatusActive, schemas.StatusRebuild, schemas.StatusSuspended, schemas.StatusQueueResize, schemas.StatusPrepResize,
+	schemas.StatusShareIP, schemas.StatusShareIPNoConfig, schemas.StatusDeleteIP,
 	schemas.StatusResize, schemas.StatusVerifyResize, schemas.StatusPassword, schemas.StatusReboot, schemas.StatusHardReboot, schemas.StatusRescue,
 	schemas.StatusError, schemas.StatusUnknown,
 }
@@ -80,7 +83,7 @@ var emitted = []schemas.Status{
 // tenants are the triggers that a tenant's command pulls on a server that is there.
 var tenants = []schemas.Trigger{
 	schemas.OnRename, schemas.OnPassword, schemas.OnDelete, schemas.OnRebootSoft, schemas.OnRebootHard, schemas.OnRebuild, schemas.OnResize,
-	schemas.OnConfirm, schemas.OnRevert, schemas.OnImage,
+	schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnShareSetUp, schemas.OnUnshare,
 }
 
 var operators = []schemas.Trigger{schemas.OnSuspend, schemas.OnResume, schemas.OnRescue, schemas.OnUnrescue}
@@ -89,6 +92,7 @@ var operators = []schemas.Trigger{schemas.OnSuspend, schemas.OnResume, schemas.O
 var begins = map[schemas.Trigger]string{
 	schemas.OnPassword: planPassword, schemas.OnRebootSoft: planRebootSoft, schemas.OnRebootHard: planRebootHard,
 	schemas.OnRebuild: planRebuild, schemas.OnRevert: planRevert,
+	schemas.OnShare: planShare, schemas.OnShareSetUp: planShareSetUp, schemas.OnUnshare: planUnshare,
 }
 
 // follows says which plan a granted place begins, by the status that waits for it.
@@ -127,6 +131,7 @@ func prove(t *tables) []string {
 	}
 	p.teardowns()
 	p.imageLife()
+	p.groupLife()
 	slices.Sort(p.stuck)
 	return slices.Compact(p.stuck)
 }
@@ -248,6 +253,42 @@ func (p *prover) teardowns() {
 	}
 }
 
+// groupLife looks that a group and each of its members can go.
+func (p *prover) groupLife() {
+	groups, members := indexGroups(p.groups), indexMembers(p.members)
+	live := groups[""][schemas.OnCreate]
+	if live == "" {
+		p.stuckf("no group can be made")
+		return
+	}
+	for _, on := range []schemas.Trigger{schemas.OnLaunch, schemas.OnShare} {
+		if groups[live][on] != live {
+			p.stuckf("a group takes no %s", on)
+		}
+	}
+	if groups[live][schemas.OnDelete] != schemas.GroupDeleted {
+		p.stuckf("a group never reaches DELETED")
+	}
+	for _, way := range []struct {
+		on, then schemas.Trigger
+		to       schemas.MemberState
+	}{
+		{schemas.OnJoin, schemas.OnHolds, schemas.MemberLive},
+		{schemas.OnJoin, schemas.OnDelete, schemas.MemberLeaving},
+		{schemas.OnJoin, schemas.OnDissolved, schemas.MemberNone},
+		{schemas.OnLaunch, schemas.OnAllocated, schemas.MemberLive},
+		{schemas.OnLaunch, schemas.OnRefused, schemas.MemberNone},
+		{schemas.OnLaunch, schemas.OnDissolved, schemas.MemberNone},
+	} {
+		if to, ok := members[members[schemas.MemberNone][way.on]][way.then]; !ok || to != way.to {
+			p.stuckf("a member by %s is stuck when it is %s", way.on, way.then)
+		}
+	}
+	if to, ok := members[schemas.MemberLeaving][schemas.OnGone]; !ok || to != schemas.MemberNone {
+		p.stuckf("a deleted server never leaves its group")
+	}
+}
+
 // imageLife walks the life of an image.
 func (p *prover) imageLife() {
 	edges := indexImages(p.images)
@@ -311,6 +352,8 @@ var stepWork = map[schemas.StepName]work{
 	schemas.StepRestartSoft: {needs: []fact{"disk@"}, gives: []fact{"restarted", "on@"}},
 	schemas.StepRestartHard: {needs: []fact{"disk@"}, gives: []fact{"restarted", "on@"}},
 	schemas.StepSetPassword: {needs: []fact{"on@"}, gives: []fact{"password"}},
+	schemas.StepShareIP:     {needs: []fact{"disk@"}, gives: []fact{"shared"}},
+	schemas.StepUnshareIP:   {needs: []fact{"disk@"}, takes: []fact{"shared"}},
 	schemas.StepSnapshot:    {needs: []fact{"disk@"}, gives: []fact{"snapshot"}},
 	schemas.StepCopy:        {needs: []fact{"snapshot"}, gives: []fact{"disk@"}},
 	schemas.StepCopyDelta:   {needs: []fact{"disk@", "!on~"}, gives: []fact{"latest@"}},
@@ -327,6 +370,9 @@ var planWork = map[string]struct{ before, after []fact }{
 	planResize:     {[]fact{"disk@home", "latest@home", "on@home"}, []fact{"on@other", "!on@home"}},
 	planRestore:    {[]fact{"disk@home", "latest@home", "on@other"}, []fact{"on@home", "!on@other"}},
 	planRevert:     {[]fact{"disk@home", "latest@home", "on@other"}, []fact{"on@home", "!on@other"}},
+	planShare:      {[]fact{"disk@home"}, []fact{"shared"}},
+	planShareSetUp: {[]fact{"disk@home"}, []fact{"shared"}},
+	planUnshare:    {[]fact{"disk@home", "shared"}, []fact{"!shared"}},
 	planImage:      {[]fact{"disk@home", "latest@home", "on@home"}, []fact{"file"}},
 }
 

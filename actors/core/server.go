@@ -30,8 +30,8 @@ func ServerView(s *schemas.Server, r *Rules) *schemas.ServerView {
 	}
 	return &schemas.ServerView{
 		ID: s.ID, Name: s.Name, ImageID: s.Image, FlavorID: s.Flavor, HostID: hostHash(r.HostKey, s.Account, s.Home.Host),
-		Status: s.Status, Progress: s.Progress, Metadata: notNil(s.Metadata),
-		Addresses: schemas.AddressesView{Public: list(s.Public), Private: list(s.Private)},
+		Status: s.Status, Progress: s.Progress, SharedIPGroup: s.Group, Metadata: notNil(s.Metadata),
+		Addresses: schemas.AddressesView{Public: list(slices.Concat(s.Public, s.Shared)), Private: list(s.Private)},
 	}
 }
 
@@ -131,11 +131,6 @@ func (d *server) settle(op schemas.OperationID, keep bool, free schemas.Quota) {
 	d.e.tell(d.Account.Ref(), Settle{Operation: op, Keep: keep, Free: free})
 }
 
-// ask sends a request to the server's cluster until it is answered.
-func (d *server) ask(id string, cluster schemas.ClusterID, t schemas.MessageType, m schemas.Message) {
-	d.e.Ask = append(d.e.Ask, Request{ID: id, To: schemas.ShardOfCluster(cluster), Type: t, Message: m})
-}
-
 func allocateID(op schemas.OperationID, cluster schemas.ClusterID) string {
 	return "allocate/" + string(op) + "/" + strconv.FormatInt(int64(cluster), 10)
 }
@@ -147,16 +142,19 @@ func releaseID(s schemas.ServerID, cluster schemas.ClusterID, copies int) string
 // allocate asks the cluster in the cursor for a place for copy Copies.
 func (d *server) allocate(addresses bool, avoid schemas.HostID) {
 	c := d.Cursor
-	d.ask(allocateID(c.Operation, c.Cluster), c.Cluster, schemas.TypeAllocate, &schemas.Allocate{
-		V: schemas.MessageV, Operation: c.Operation, Cluster: c.Cluster, Account: d.Account, Server: d.ID, Copy: d.Copies,
-		Flavor: d.in.Rules.Flavors[c.Flavor], Addresses: addresses, Avoid: avoid,
+	d.e.Ask = append(d.e.Ask, Request{
+		ID: allocateID(c.Operation, c.Cluster), To: schemas.ShardOfCluster(c.Cluster), Type: schemas.TypeAllocate, Message: &schemas.Allocate{
+			V: schemas.MessageV, Operation: c.Operation, Cluster: c.Cluster, Account: d.Account, Server: d.ID, Copy: d.Copies,
+			Flavor: d.in.Rules.Flavors[c.Flavor], Addresses: addresses, Avoid: avoid,
+		},
 	})
 }
 
 // release gives back what a copy holds, or may hold, in a cluster.
 func (d *server) release(op schemas.OperationID, cluster schemas.ClusterID, copies int, addresses bool) {
-	d.ask(releaseID(d.ID, cluster, copies), cluster, schemas.TypeRelease, &schemas.Release{
+	d.e.release(&schemas.Release{
 		V: schemas.MessageV, Operation: op, Cluster: cluster, Account: d.Account, Server: d.ID, Copy: copies, Addresses: addresses,
+		KeepPublic: addresses && d.Group != 0 && len(d.Public) > 0,
 	})
 }
 
@@ -189,7 +187,7 @@ func (d *server) place(at place) schemas.Placement {
 func (d *server) params(p schemas.Placement) schemas.StepParams {
 	flavor := d.in.Rules.Flavors[p.Flavor]
 	return schemas.StepParams{
-		Server: d.ID, Copy: p.Copy, Image: d.Image, Flavor: &flavor, Public: d.Public, Private: d.Private, Name: d.Name,
+		Server: d.ID, Copy: p.Copy, Image: d.Image, Flavor: &flavor, Public: d.public(), Private: d.Private, Name: d.Name,
 	}
 }
 
@@ -198,7 +196,10 @@ func newServer(a *Admit, now time.Time) schemas.Server {
 	p := a.Command.Params
 	s := schemas.Server{
 		V: schemas.StateV, ID: a.NewServer, Account: a.Command.Account, Metadata: maps.Clone(p.Metadata), Image: p.Image,
-		Flavor: p.Flavor, Hidden: true, Created: now, Updated: now,
+		Flavor: p.Flavor, Group: p.Group, Hidden: true, Created: now, Updated: now,
+	}
+	if p.Address != "" {
+		s.Shared = []string{p.Address}
 	}
 	if p.Name != nil {
 		s.Name = *p.Name

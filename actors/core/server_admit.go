@@ -20,6 +20,11 @@ func triggerOf(c *schemas.Command) schemas.Trigger {
 			return schemas.OnRebootHard
 		}
 		return schemas.OnRebootSoft
+	case schemas.ServerShareIP:
+		if c.Params.Configure {
+			return schemas.OnShareSetUp
+		}
+		return schemas.OnShare
 	default:
 		return actionTriggers[c.Action]
 	}
@@ -33,6 +38,7 @@ var actionTriggers = map[schemas.Action]schemas.Trigger{
 	schemas.ServerResizeConfirm: schemas.OnConfirm,
 	schemas.ServerResizeRevert:  schemas.OnRevert,
 	schemas.ServerImage:         schemas.OnImage,
+	schemas.ServerUnshareIP:     schemas.OnUnshare,
 	schemas.ServerSuspend:       schemas.OnSuspend,
 	schemas.ServerResume:        schemas.OnResume,
 	schemas.ServerRescue:        schemas.OnRescue,
@@ -42,11 +48,14 @@ var actionTriggers = map[schemas.Action]schemas.Trigger{
 // admit takes or refuses a command by the state table.
 func (d *server) admit(a *Admit) {
 	c := a.Command
-	if c.Action == schemas.ServerCreate {
+	switch {
+	case c.Action == schemas.ServerCreate:
 		d.create(a)
 		return
-	}
-	if d.ID == 0 || d.Hidden || d.Status == schemas.StatusDeleted || d.Account != c.Account {
+	case c.Action == schemas.SharedIPGroupCreate:
+		d.join(a)
+		return
+	case !d.exists(c.Account):
 		d.e.refuse(a, schemas.Errorf(schemas.KindNotFound, "server not found"))
 		return
 	}
@@ -87,6 +96,12 @@ func (d *server) accepted(a *Admit, on schemas.Trigger, to schemas.Status) {
 		d.revert(a, to)
 	case schemas.OnImage:
 		d.image(a)
+	case schemas.OnShare:
+		d.share(a, planShare, to)
+	case schemas.OnShareSetUp:
+		d.share(a, planShareSetUp, to)
+	case schemas.OnUnshare:
+		d.unshare(a, to)
 	case schemas.OnDelete:
 		d.delete(a, to)
 	default: // suspend, resume, rescue, unrescue: the operator's, with no work on a host
@@ -110,17 +125,22 @@ func (d *server) keepFormer() {
 // create starts a server that nobody sees until the cluster has a place for it.
 func (d *server) create(a *Admit) {
 	c := a.Command
+	d.e.Used = append(d.e.Used, schemas.ActorServer)
+	d.Server = newServer(a, d.in.Now)
 	if len(d.in.Rules.Clusters) == 0 {
 		d.e.refuse(a, schemas.Errorf(schemas.KindCapacity, "there is no cluster yet").After(retryAfter))
 		d.e.Remove = true
+		d.tellGroup(schemas.OnRefused)
 		return
 	}
-	d.Server = newServer(a, d.in.Now)
 	d.fire(schemas.OnCreate, 0)
 	d.Copies = 1
 	d.Cursor = &schemas.Cursor{
 		Operation: c.ID, Action: c.Action, Plan: planCreate, Expires: c.Expires, Flavor: c.Params.Flavor, Image: c.Params.Image,
 		Cluster: d.in.Rules.Clusters[0], Payload: len(c.Payload) > 0,
+	}
+	if a.Cluster != 0 {
+		d.Cursor.Cluster, d.Cursor.Pinned = a.Cluster, true
 	}
 	d.e.open(a, int64(d.ID), schemas.OperationAdmitting, nil)
 	d.e.key(c)
@@ -140,7 +160,7 @@ func (d *server) start(a *Admit, plan string, to schemas.Status) {
 	d.open(a)
 	d.set(to, 0)
 	d.Reason = ""
-	d.Cursor = &schemas.Cursor{Operation: c.ID, Action: c.Action, Plan: plan, Image: d.Image, Payload: len(c.Payload) > 0}
+	d.Cursor = &schemas.Cursor{Operation: c.ID, Action: c.Action, Plan: plan, Image: d.Image, Payload: len(c.Payload) > 0, Address: c.Params.Address}
 	d.e.accept(c, c.Target, false)
 	d.event(c.Action, PhaseStart, c.ID, nil)
 	d.begin(planOf(plan)[0])
@@ -289,6 +309,7 @@ func (d *server) delete(a *Admit, to schemas.Status) {
 	d.ConfirmAt, d.Unsettled, d.Imaging = time.Time{}, nil, nil
 	d.e.accept(c, c.Target, false)
 	d.event(c.Action, PhaseStart, c.ID, nil)
+	d.tellGroup(schemas.OnDelete)
 	d.settle("", false, schemas.Quota{RAMMiB: d.QuotaRAMMiB, Servers: 1})
 	d.QuotaRAMMiB = 0
 	for _, id := range d.Images {

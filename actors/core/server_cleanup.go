@@ -71,6 +71,9 @@ func (d *server) cleanupRelease(i int) {
 	c.Step, c.RetryAt = "", time.Time{}
 	last := d.Status == schemas.StatusDeleted && !slices.ContainsFunc(d.Cleanups, func(c schemas.Cleanup) bool { return c.Step != "" })
 	d.release(c.Operation, c.Place.Cluster, c.Place.Copy, last)
+	if last {
+		d.tellGroup(schemas.OnGone)
+	}
 }
 
 // released is the end of a teardown, and with the last one of its operation.

@@ -22,6 +22,8 @@ func DecideServer(s schemas.Server, m any, in Input) (schemas.Server, Effects, e
 		d.released(m)
 	case *schemas.HostNotice:
 		d.notice(m)
+	case GroupGone:
+		d.groupGone(m)
 	case ImageEnded:
 		d.imageEnded(m)
 	case WhereIs:
@@ -55,7 +57,13 @@ func (d *server) allocated(m *schemas.Allocated) {
 	}
 	place := schemas.Placement{Cluster: m.Cluster, Host: m.Host, Copy: m.Copy, Flavor: c.Flavor}
 	if c.Action == schemas.ServerCreate {
-		d.Home, d.Public, d.Private, d.Hidden = place, m.Public, m.Private, false
+		d.Home, d.Private, d.Hidden = place, m.Private, false
+		if len(d.Shared) == 0 {
+			d.Public = m.Public
+		} else {
+			d.Spare = m.Public
+		}
+		d.tellGroup(schemas.OnAllocated)
 		d.QuotaRAMMiB = d.in.Rules.Flavors[c.Flavor].RAMMiB
 	} else {
 		d.Other = &place
@@ -75,7 +83,7 @@ func (d *server) allocated(m *schemas.Allocated) {
 // refusedByCluster tries the next cluster for a create, or refuses the command with the cluster's reason.
 func (d *server) refusedByCluster(why *schemas.Error) {
 	c := d.Cursor
-	if c.Action == schemas.ServerCreate {
+	if c.Action == schemas.ServerCreate && !c.Pinned {
 		for _, cluster := range d.in.Rules.Clusters {
 			if cluster > c.Cluster {
 				d.edit().Cluster = cluster
@@ -105,6 +113,7 @@ func (d *server) refuseAdmitting(state schemas.OperationState, why *schemas.Erro
 	d.e.Answers = append(d.e.Answers, Decision{Answer: schemas.Answer{V: schemas.MessageV, Operation: c.Operation, Target: d.ID.Ref(), Fault: why}})
 	if c.Action == schemas.ServerCreate {
 		d.e.Remove = true
+		d.tellGroup(schemas.OnRefused)
 	}
 	d.Cursor = nil
 	d.fire(schemas.OnRefused, 100)

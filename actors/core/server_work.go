@@ -56,6 +56,7 @@ func (d *server) send(row planStep) {
 		V: schemas.MessageV, Operation: c.Operation, Name: row.Step, Attempt: c.Attempt, Host: p.Host, Actor: d.ID.Ref(),
 		Account: d.Account, Timeout: d.in.Rules.timeout(row.Step, row.Timeout), Params: d.params(p),
 	}
+	s.Params.Address, s.Params.Configure = c.Address, c.Plan == planShareSetUp
 	s.Params.WantsPayload = c.Payload && row.Step.TakesPayload()
 	for _, next := range follow(row) {
 		s.Then = append(s.Then, schemas.NextStep{Name: next.Step, Timeout: d.in.Rules.timeout(next.Step, next.Timeout)})
@@ -148,6 +149,8 @@ func (d *server) finish(on schemas.Trigger) {
 		source := d.Home
 		d.Home, d.Other = home, &source
 		d.ConfirmAt = d.in.Now.Add(d.in.Rules.ConfirmAfter)
+	case planUnshare:
+		d.dropShared(c.Address)
 	case planRestore, planRevert:
 		d.backToSource(c)
 		if c.Plan == planRevert { // it ends with the copy's teardown
@@ -207,6 +210,9 @@ func (d *server) fail(on schemas.Trigger, why *schemas.OperationError) {
 	d.Former = ""
 	if c.Failure != nil {
 		why = c.Failure
+	}
+	if on == schemas.OnFailed && (c.Plan == planShare || c.Plan == planShareSetUp) {
+		d.dropShared(c.Address)
 	}
 	if d.Other != nil { // a resize is given up: the second half goes, on or off
 		d.Flavor = d.Home.Flavor

@@ -177,6 +177,12 @@ func everyLoss(ours *tables) []leftOut {
 	for i, r := range ours.images {
 		lose(fmt.Sprintf("image-transition %v", r), func(t *tables) { t.images = without(t.images, i) })
 	}
+	for i, r := range ours.groups {
+		lose(fmt.Sprintf("group-transition %v", r), func(t *tables) { t.groups = without(t.groups, i) })
+	}
+	for i, r := range ours.members {
+		lose(fmt.Sprintf("member-transition %v", r), func(t *tables) { t.members = without(t.members, i) })
+	}
 	for i, r := range ours.plans {
 		lose(fmt.Sprintf("plan-step %s/%s", r.Plan, r.Step), func(t *tables) { t.plans = without(t.plans, i) })
 		lose(fmt.Sprintf("plan-deadline %s/%s", r.Plan, r.Step), func(t *tables) {

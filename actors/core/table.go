@@ -16,6 +16,8 @@ var (
 	serverEdges    = indexTable(schemas.ServerTable())
 	serverRefusals = indexRefusals(schemas.ServerRefusals())
 	imageEdges     = indexImages(schemas.ImageTable())
+	groupEdges     = indexGroups(schemas.GroupTable())
+	memberEdges    = indexMembers(schemas.MemberTable())
 )
 
 func indexTable(rows []schemas.Transition) map[edgeKey]schemas.Status {
@@ -43,6 +45,28 @@ func indexImages(rows []schemas.ImageTransition) map[schemas.ImageStatus]map[sch
 	for _, r := range rows {
 		if m[r.From] == nil {
 			m[r.From] = make(map[schemas.Trigger]schemas.ImageStatus)
+		}
+		m[r.From][r.On] = r.To
+	}
+	return m
+}
+
+func indexGroups(rows []schemas.GroupTransition) map[schemas.GroupStatus]map[schemas.Trigger]schemas.GroupStatus {
+	m := make(map[schemas.GroupStatus]map[schemas.Trigger]schemas.GroupStatus)
+	for _, r := range rows {
+		if m[r.From] == nil {
+			m[r.From] = make(map[schemas.Trigger]schemas.GroupStatus)
+		}
+		m[r.From][r.On] = r.To
+	}
+	return m
+}
+
+func indexMembers(rows []schemas.MemberTransition) map[schemas.MemberState]map[schemas.Trigger]schemas.MemberState {
+	m := make(map[schemas.MemberState]map[schemas.Trigger]schemas.MemberState)
+	for _, r := range rows {
+		if m[r.From] == nil {
+			m[r.From] = make(map[schemas.Trigger]schemas.MemberState)
 		}
 		m[r.From][r.On] = r.To
 	}

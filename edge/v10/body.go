@@ -13,15 +13,18 @@ var form = &xmlform.Form{Namespace: edge.NamespaceV10, Elements: map[string]xmlf
 	"versions": {Item: "version"},
 	"flavors":  {Item: "flavor"},
 	"images":   {Item: "image"},
-	"servers":  {Item: "server"},
+	"servers":  {Item: "server", Value: "id"}, // objects, or the numbers of a group's
 
-	"server":      {Children: []string{"metadata", "addresses", "personality"}},
-	"metadata":    {Item: "meta", Key: "key"},
-	"addresses":   {Children: []string{"public", "private"}},
-	"public":      {Item: "ip", Value: "addr"},
-	"private":     {Item: "ip", Value: "addr"},
-	"personality": {Item: "file"},
-	"file":        {Text: "contents"},
+	"server": {Children: []string{"metadata", "addresses", "personality"}},
+	// A request names one server, an answer has the list of them.
+	"sharedIpGroup":  {Children: []string{"server", "servers"}},
+	"sharedIpGroups": {Item: "sharedIpGroup"},
+	"metadata":       {Item: "meta", Key: "key"},
+	"addresses":      {Children: []string{"public", "private"}},
+	"public":         {Item: "ip", Value: "addr"},
+	"private":        {Item: "ip", Value: "addr"},
+	"personality":    {Item: "file"},
+	"file":           {Text: "contents"},
 
 	"limits":   {Children: []string{"rate", "absolute"}},
 	"rate":     {Item: "limit"},

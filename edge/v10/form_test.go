@@ -21,7 +21,7 @@ func mustMarshal(t *testing.T, v any) []byte {
 
 func TestXMLCreateBodiesAreCheckedElementByElement(t *testing.T) {
 	t.Parallel()
-	const bad, missing = schemas.KindInvalid, schemas.KindNotFound
+	const bad = schemas.KindInvalid
 	file := `<file path="/a">YQ==</file>`
 	for _, c := range []struct {
 		name, attributes, inside string
@@ -45,7 +45,9 @@ func TestXMLCreateBodiesAreCheckedElementByElement(t *testing.T) {
 		{"personality with a climbing path", ``, `<personality><file path="/../a">YQ==</file></personality>`, bad},
 		{"personality without a path", ``, `<personality><file>YQ==</file></personality>`, bad},
 		{"text", ``, `text`, bad},
-		{"group", ` sharedIpGroupId="7"`, ``, missing},
+		{"group", ` sharedIpGroupId="7"`, ``, ""},
+		{"group and address", ` sharedIpGroupId="7"`, `<addresses><public><ip addr="198.18.0.1"/></public></addresses>`, ""},
+		{"group and two addresses", ` sharedIpGroupId="7"`, `<addresses><public><ip addr="198.18.0.1"/><ip addr="198.18.0.2"/></public></addresses>`, bad},
 		{"address without a group", ``, `<addresses><public><ip addr="198.18.0.1"/></public></addresses>`, bad},
 		{"no addresses", ``, `<addresses><public/><private/></addresses>`, ""},
 	} {

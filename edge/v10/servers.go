@@ -21,7 +21,10 @@ var acceptedStatus = map[schemas.Action]int{
 	schemas.ServerResize:        http.StatusAccepted,
 	schemas.ServerResizeConfirm: http.StatusNoContent,
 	schemas.ServerResizeRevert:  http.StatusAccepted,
+	schemas.ServerShareIP:       http.StatusAccepted,
+	schemas.ServerUnshareIP:     http.StatusAccepted,
 	schemas.ImageDelete:         http.StatusNoContent,
+	schemas.SharedIPGroupDelete: http.StatusNoContent,
 }
 
 // order sends an order for the object in the path, and answers without a body when it is accepted.

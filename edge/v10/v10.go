@@ -25,6 +25,7 @@ func (m *module) ID() string { return "core.v10" }
 func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 	m.Deps = d
 	m.flavors = flavorCache{reader: d.Reader, now: d.Now}
+	const groups = "/v1.0/{account}/shared_ip_groups"
 	const servers, flavors, images = "/v1.0/{account}/servers", "/v1.0/{account}/flavors", "/v1.0/{account}/images"
 	return r.HandleAll([]edge.Route{
 		{Verb: http.MethodGet, Path: "/", Handle: m.listVersions},
@@ -38,6 +39,8 @@ func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 		{Verb: http.MethodDelete, Path: servers + "/{id}", Handle: m.deleteServer},
 		{Verb: http.MethodGet, Path: servers + "/{id}/ips", Handle: m.getAddresses},
 		{Verb: http.MethodGet, Path: servers + "/{id}/ips/public", Handle: m.getPublic},
+		{Verb: http.MethodPut, Path: servers + "/{id}/ips/public/{address}", Handle: m.shareAddress, MaxBody: edge.SmallBody, XML: form},
+		{Verb: http.MethodDelete, Path: servers + "/{id}/ips/public/{address}", Handle: m.unshareAddress},
 		{Verb: http.MethodGet, Path: servers + "/{id}/ips/private", Handle: m.getPrivate},
 		{Verb: http.MethodPost, Path: servers + "/{id}/action", Handle: m.act, MaxBody: edge.SmallBody, XML: form},
 
@@ -52,6 +55,12 @@ func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 		{Verb: http.MethodDelete, Path: images + "/{id}", Handle: m.deleteImage},
 
 		{Verb: http.MethodGet, Path: "/v1.0/{account}/limits", Handle: m.getLimits},
+
+		{Verb: http.MethodGet, Path: groups, Handle: m.listGroups},
+		{Verb: http.MethodPost, Path: groups, Handle: m.createGroup, MaxBody: edge.SmallBody, XML: form},
+		{Verb: http.MethodGet, Path: groups + "/detail", Handle: m.listGroupsDetail},
+		{Verb: http.MethodGet, Path: groups + "/{id}", Handle: m.getGroup},
+		{Verb: http.MethodDelete, Path: groups + "/{id}", Handle: m.deleteGroup},
 	})
 }
 

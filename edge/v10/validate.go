@@ -2,6 +2,7 @@ package v10
 
 import (
 	"encoding/base64"
+	"net/netip"
 	"path"
 	"strings"
 	"unicode/utf8"
@@ -82,7 +83,7 @@ func createOrder(doc document.Value) (o edge.Order, err error) {
 	if err != nil {
 		return o, err
 	}
-	if err := refuseSharing(server); err != nil {
+	if err := sharing(server, &o.Params); err != nil {
 		return o, err
 	}
 	image, err := requiredID(server, "imageId")
@@ -104,15 +105,32 @@ func createOrder(doc document.Value) (o edge.Order, err error) {
 	return o, err
 }
 
-// refuseSharing answers for shared IP groups while there are none.
-func refuseSharing(server document.Value) error {
-	if _, ok := server.Given("sharedIpGroupId"); ok {
-		return schemas.Errorf(schemas.KindNotFound, "There is no such shared IP group.")
+// sharing fills in the group that the server is to be created in, and the address of a member that it is to have.
+func sharing(server document.Value, p *schemas.Params) error {
+	_, grouped := server.Given("sharedIpGroupId")
+	if grouped {
+		id, err := requiredID(server, "sharedIpGroupId")
+		if err != nil {
+			return err
+		}
+		p.Group = schemas.GroupID(id)
 	}
 	addresses, _ := server.Given("addresses")
-	if public, _ := addresses.Given("public"); public.Len() > 0 {
+	public, _ := addresses.Given("public")
+	switch {
+	case public.Len() == 0:
+		return nil
+	case !grouped:
 		return invalid("addresses can be given together with sharedIpGroupId only.")
+	case public.Kind != document.Array || public.Len() > 1:
+		return invalid("addresses must have one public address at most.")
 	}
+	text, _ := public.Items()[0].Text()
+	address, err := netip.ParseAddr(text)
+	if err != nil || !address.Is4() {
+		return invalid("The public address must be an IPv4 address.")
+	}
+	p.Address = address.String()
 	return nil
 }
 

@@ -44,7 +44,7 @@ func kindOf(t *testing.T, err error) schemas.Kind {
 
 func TestCreateBodiesAreCheckedMemberByMember(t *testing.T) {
 	t.Parallel()
-	const bad, missing = schemas.KindInvalid, schemas.KindNotFound
+	const bad = schemas.KindInvalid
 	for _, c := range []struct {
 		name, body string
 		want       schemas.Kind
@@ -108,7 +108,13 @@ func TestCreateBodiesAreCheckedMemberByMember(t *testing.T) {
 		{"path with a slash at its end", server(files(1, "/etc/", "")), bad},
 		{"path of 255 bytes", server(files(1, "/"+strings.Repeat("p", 254), "")), ""},
 		{"path of 256 bytes", server(files(1, "/"+strings.Repeat("p", 255), "")), bad},
-		{"group", server(`,"sharedIpGroupId":1`), missing},
+		{"group", server(`,"sharedIpGroupId":1`), ""},
+		{"group 0", server(`,"sharedIpGroupId":0`), bad},
+		{"group and address", server(`,"sharedIpGroupId":1,"addresses":{"public":["198.18.0.1"]}`), ""},
+		{"group and two addresses", server(`,"sharedIpGroupId":1,"addresses":{"public":["198.18.0.1","198.18.0.2"]}`), bad},
+		{"group and no IPv4 address", server(`,"sharedIpGroupId":1,"addresses":{"public":["::1"]}`), bad},
+		{"group and a number for an address", server(`,"sharedIpGroupId":1,"addresses":{"public":[1]}`), bad},
+		{"group and an object for addresses", server(`,"sharedIpGroupId":1,"addresses":{"public":{"a":"198.18.0.1"}}`), bad},
 		{"address without a group", server(`,"addresses":{"public":["198.18.0.1"]}`), bad},
 		{"no addresses", server(`,"addresses":{"public":[],"private":[]}`), ""},
 	} {

@@ -40,6 +40,12 @@ var powers = map[schemas.StepName]power{
 	schemas.StepSave: extra(func(ctx context.Context, d hosts.Saver, s schemas.Step, _ schemas.Payload) error {
 		return d.Save(ctx, s)
 	}),
+	schemas.StepShareIP: extra(func(ctx context.Context, d hosts.Sharer, s schemas.Step, _ schemas.Payload) error {
+		return d.Share(ctx, s)
+	}),
+	schemas.StepUnshareIP: extra(func(ctx context.Context, d hosts.Sharer, s schemas.Step, _ schemas.Payload) error {
+		return d.Unshare(ctx, s)
+	}),
 	schemas.StepRemove: extra(func(ctx context.Context, d hosts.Remover, s schemas.Step, _ schemas.Payload) error {
 		return d.Remove(ctx, s)
 	}),

@@ -22,6 +22,7 @@ type Traits struct {
 	Password bool
 	Images   bool // Snapshotter, Saver, Remover
 	Resize   bool // Snapshotter, Copier
+	Share    bool // Sharer
 }
 
 // Place names a copy of a server on a host.
@@ -87,6 +88,7 @@ func Run(t *testing.T, traits Traits, open func(t *testing.T) Harness) {
 		{"SaveWithoutSnapshot", traits.Images, saveWithoutSnapshot},
 		{"Copy", traits.Resize, copyWithDelta},
 		{"CopyWithoutRoom", traits.Resize, copyWithoutRoom},
+		{"Share", traits.Share, share},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -189,6 +191,10 @@ func (w *world) call(ctx context.Context, s schemas.Step, payload schemas.Payloa
 		return as[hosts.Saver](w, d).Save(ctx, s)
 	case schemas.StepRemove:
 		return as[hosts.Remover](w, d).Remove(ctx, s)
+	case schemas.StepShareIP:
+		return as[hosts.Sharer](w, d).Share(ctx, s)
+	case schemas.StepUnshareIP:
+		return as[hosts.Sharer](w, d).Unshare(ctx, s)
 	case schemas.StepCopy, schemas.StepCopyDelta:
 		return as[hosts.Copier](w, d).Copy(ctx, s, s.Name == schemas.StepCopyDelta)
 	default:

@@ -83,7 +83,7 @@ func (h *Host) place(s *schemas.Step, now time.Time, fresh func(old *machine) ma
 		return nil
 	}
 	m := fresh(old)
-	m.Server, m.Copy = s.Params.Server, s.Params.Copy
+	m.Server, m.Copy, m.Public = s.Params.Server, s.Params.Copy, s.Params.Public
 	m.RAMMiB, m.DiskGB = s.Params.Flavor.RAMMiB, s.Params.Flavor.DiskGB
 	if err := h.room(&m, old); err != nil {
 		return err

@@ -76,6 +76,7 @@ type machine struct {
 	DiskGB    int64            `json:"disk"`
 	Image     schemas.ImageID  `json:"image"`
 	Content   Content          `json:"content"`
+	Public    []string         `json:"public,omitempty"` // addresses that it may have
 	Snapshots []snapshot       `json:"snapshots,omitempty"`
 	// Did are the steps of Operation that must not be done twice and are done.
 	Operation schemas.OperationID `json:"operation,omitempty"`

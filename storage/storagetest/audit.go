@@ -13,10 +13,11 @@ type breach struct {
 	unit      func(r *rig, w *world) storage.Unit
 }
 
-// world is a small cloud in which every law holds: one host, one account, one server that was created.
+// world is a small cloud in which every law holds: one host, one account, one server that was created, in a group of its own.
 type world struct {
 	account schemas.Account
 	server  schemas.Server
+	group   schemas.Group
 }
 
 var auditCases = append([]testCase{{"an audit of a sound store is clean", testAuditClean}}, breachCases()...)
@@ -71,10 +72,14 @@ func (r *rig) newWorld() *world {
 	r.cluster()
 	place := schemas.Placement{Cluster: 1, Host: 7, Copy: 1, Flavor: 2}
 	w := &world{
-		account: schemas.Account{V: 1, ID: account, UsedRAMMiB: 512, Servers: 1},
+		account: schemas.Account{V: 1, ID: account, UsedRAMMiB: 512, Servers: 1, Groups: 1},
 		server: schemas.Server{
 			V: 1, ID: 1, Account: account, Status: schemas.StatusActive, Home: place, Copies: 1, QuotaRAMMiB: 512, Sequence: 2,
-			Public: []string{"198.18.0.1"}, Private: []string{"10.0.0.1"},
+			Public: []string{"198.18.0.1"}, Private: []string{"10.0.0.1"}, Group: 3,
+		},
+		group: schemas.Group{
+			V: 1, ID: 3, Account: account, Status: schemas.GroupActive, Cluster: 1,
+			Members: []schemas.Member{{Server: 1, State: schemas.MemberLive, Public: []string{"198.18.0.1"}}},
 		},
 	}
 	cluster := r.reserving(reservation(7, 1, 1, 512))
@@ -82,7 +87,7 @@ func (r *rig) newWorld() *world {
 		{IP: "198.18.0.1", Cluster: 1, Public: true, Server: 1}, {IP: "10.0.0.1", Cluster: 1, Server: 1}, {IP: "10.0.0.2", Cluster: 1},
 	}
 	u := r.of(account)
-	u.Snapshots = []storage.Snapshot{r.accountSnapshot(w, 2), r.serverSnapshot(w, 1)}
+	u.Snapshots = []storage.Snapshot{r.accountSnapshot(w, 2), r.serverSnapshot(w, 1), r.snapshot(w.group.ID.Ref(), account, 1, w.group)}
 	u.Operations = []storage.OperationRow{r.operation(account, 1, schemas.OperationSucceeded), r.operation(account, 2, schemas.OperationRejected)}
 	u.Events = []storage.EventRow{
 		r.event(w.server.ID.Ref(), 1, "ozone.server.create.start", operationID(1)),
@@ -112,6 +117,13 @@ func (r *rig) changed(w *world) storage.Unit {
 	return u
 }
 
+// changedGroup is a unit with the next version of the world's group.
+func (r *rig) changedGroup(w *world) storage.Unit {
+	u := r.of(w.account.ID)
+	u.Snapshots = []storage.Snapshot{r.snapshot(w.group.ID.Ref(), w.account.ID, 2, w.group)}
+	return u
+}
+
 var breaches = []breach{
 	{storage.LawCapacity, "a host that has less than is reserved on it", func(r *rig, _ *world) storage.Unit {
 		u := r.reserving()
@@ -132,13 +144,25 @@ var breaches = []breach{
 		return u
 	}},
 	{storage.LawAddresses, "an address that a server shows and nobody holds", func(r *rig, w *world) storage.Unit {
-		w.server.Public = append(w.server.Public, "198.18.0.9")
+		w.server.Private = append(w.server.Private, "10.0.0.9")
 		return r.changed(w)
 	}},
 	{storage.LawAddresses, "an address that is held by no server that has it", func(r *rig, _ *world) storage.Unit {
 		u := r.reserving()
 		u.Addresses = []schemas.Address{{IP: "10.0.0.2", Cluster: 1, Server: 99}}
 		return u
+	}},
+	{storage.LawGroups, "a server whose group does not know it", func(r *rig, w *world) storage.Unit {
+		w.server.Group = 4
+		return r.changed(w)
+	}},
+	{storage.LawGroups, "a group in another cluster than its server", func(r *rig, w *world) storage.Unit {
+		w.group.Cluster = 2
+		return r.changedGroup(w)
+	}},
+	{storage.LawGroups, "a shared address that is held for nobody of the group", func(r *rig, w *world) storage.Unit {
+		w.group.Members = append(w.group.Members, schemas.Member{Server: 2, State: schemas.MemberLeaving, Shared: []string{"198.18.0.9"}})
+		return r.changedGroup(w)
 	}},
 	{storage.LawReservations, "a reservation that no server names", func(r *rig, _ *world) storage.Unit {
 		return r.reserving(reservation(7, 1, 2, 512))

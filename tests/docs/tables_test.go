@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -24,7 +25,7 @@ func has(t *testing.T, page string, rows []string) {
 }
 
 func TestTheStateTablesAreThoseOfTheCode(t *testing.T) {
-	server, image := newLife(), newLife()
+	server, image, group, member := newLife(), newLife(), newLife(), newLife()
 	for _, r := range schemas.ServerTable() {
 		server.add(string(r.From), string(r.On), string(r.To))
 	}
@@ -32,7 +33,15 @@ func TestTheStateTablesAreThoseOfTheCode(t *testing.T) {
 		image.add(string(r.From), string(r.On), string(r.To))
 	}
 	has(t, "docs/states.md", server.rows())
+	for _, r := range schemas.GroupTable() {
+		group.add(string(r.From), string(r.On), string(r.To))
+	}
+	for _, r := range schemas.MemberTable() {
+		member.add(string(r.From), string(r.On), cmp.Or(string(r.To), "(none)"))
+	}
 	has(t, "docs/states.md", image.rows())
+	has(t, "docs/states.md", group.rows())
+	has(t, "docs/states.md", member.rows())
 }
 
 // life is a state table by its first column.
@@ -69,7 +78,7 @@ var letters = map[schemas.Fault]string{
 // columns are the commands of the admission matrix.
 var columns = []schemas.Trigger{
 	schemas.OnRename, schemas.OnPassword, schemas.OnDelete, schemas.OnRebootSoft, schemas.OnRebootHard,
-	schemas.OnRebuild, schemas.OnResize, schemas.OnConfirm, schemas.OnRevert, schemas.OnImage,
+	schemas.OnRebuild, schemas.OnResize, schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnUnshare,
 }
 
 func TestTheAdmissionMatrixIsThatOfTheCode(t *testing.T) {
@@ -77,7 +86,7 @@ func TestTheAdmissionMatrixIsThatOfTheCode(t *testing.T) {
 	for _, s := range []schemas.Status{
 		schemas.StatusActive, schemas.StatusBuild, schemas.StatusRebuild, schemas.StatusQueueResize, schemas.StatusPrepResize,
 		schemas.StatusResize, schemas.StatusVerifyResize, schemas.StatusReboot, schemas.StatusHardReboot, schemas.StatusPassword,
-		schemas.StatusSuspended, schemas.StatusRescue, schemas.StatusUnknown, schemas.StatusError,
+		schemas.StatusShareIP, schemas.StatusShareIPNoConfig, schemas.StatusDeleteIP, schemas.StatusSuspended, schemas.StatusRescue, schemas.StatusUnknown, schemas.StatusError,
 	} {
 		rows = append(rows, matrixRow(string(s), s, schemas.Refusal{}))
 	}

@@ -23,6 +23,8 @@ var commands = []struct{ name, method, path, body string }{
 	{"confirm", http.MethodPost, "/servers/ID/action", `{"confirmResize":null}`},
 	{"revert", http.MethodPost, "/servers/ID/action", `{"revertResize":null}`},
 	{"image", http.MethodPost, "/images", `{"image":{"serverId":ID,"name":"m"}}`},
+	{"share", http.MethodPut, "/servers/ID/ips/public/198.18.0.1", `{"shareIp":{"sharedIpGroupId":1,"configureServer":true}}`},
+	{"unshare", http.MethodDelete, "/servers/ID/ips/public/198.18.0.1", ""},
 }
 
 // The cells of the matrix. ok is not asked: the command would change the row.
@@ -40,31 +42,37 @@ func TestAdmissionMatrix(t *testing.T) {
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--hosts", "sim:4", "--sim-delay", "1500ms")
 		c := nodetest.Client(t, n, "matrix")
-		base := many(t, c, 9)
+		base := many(t, c, 11)
 		resize := `{"resize":{"flavorId":2}}`
 		rows := []struct {
 			status string
 			enter  []string // requests that lead there, from ACTIVE
 			cells  []string
 		}{
-			{"ACTIVE", nil, []string{ok, ok, ok, ok, ok, ok, ok, ok, noResize, noResize, ok}},
+			{"ACTIVE", nil, []string{ok, ok, ok, ok, ok, ok, ok, ok, noResize, noResize, ok, ok, ok}},
 			{"REBUILD", []string{`{"rebuild":{}}`}, []string{
-				building, building, building, building, building, building, building, building, noResize, noResize, building,
+				building, building, building, building, building, building, building, building, noResize, noResize, building, building, building,
 			}},
 			{"PREP_RESIZE", []string{resize}, []string{
-				resizing, resizing, resizing, resizing, resizing, resizing, resizing, noResize, noResize, noResize, resizing,
+				resizing, resizing, resizing, resizing, resizing, resizing, resizing, noResize, noResize, noResize, resizing, resizing, resizing,
 			}},
 			{"REBOOT", []string{`{"reboot":{"type":"SOFT"}}`}, []string{
-				ok, conflict, conflict, ok, conflict, ok, conflict, conflict, noResize, noResize, conflict,
+				ok, conflict, conflict, ok, conflict, ok, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
 			}},
 			{"HARD_REBOOT", []string{`{"reboot":{"type":"HARD"}}`}, []string{
-				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict,
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
 			}},
 			{"PASSWORD", []string{"PUT"}, []string{
-				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict,
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
+			}},
+			{"SHARE_IP", []string{"SHARE"}, []string{
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
+			}},
+			{"DELETE_IP", []string{"AWAIT SHARE", "UNSHARE"}, []string{
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
 			}},
 			{"IMAGING", []string{"IMAGE"}, []string{
-				ok, ok, ok, ok, ok, ok, resizing, resizing, noResize, noResize, resizing,
+				ok, ok, ok, ok, ok, ok, resizing, resizing, noResize, noResize, resizing, ok, ok,
 			}},
 		}
 		for i, row := range rows {
@@ -77,12 +85,12 @@ func TestAdmissionMatrix(t *testing.T) {
 		verify, r, err := c.CreateServer(t.Context(), "m", 1, 1)
 		expect(t, "create", r, err, http.StatusAccepted, "")
 		judge(t, c, verify.ID, "BUILD", rows[1].cells)
-		verify = base[8]
+		verify = base[10]
 		r, err = c.Action(t.Context(), verify.ID, resize)
 		expect(t, "resize", r, err, http.StatusAccepted, "")
 		await(t, c, r, "succeeded")
 		judge(t, c, verify.ID, "VERIFY_RESIZE", []string{
-			ok, resizing, resizing, ok, resizing, resizing, resizing, noResize, ok, ok, resizing,
+			ok, resizing, resizing, ok, resizing, resizing, resizing, noResize, ok, ok, resizing, resizing, resizing,
 		})
 		r, err = c.Action(t.Context(), verify.ID, `{"revertResize":null}`)
 		expect(t, "revert", r, err, http.StatusAccepted, "")
@@ -116,6 +124,15 @@ func enter(t *testing.T, c *client.Client, id int64, body string) {
 		r, err = c.Do(t.Context(), http.MethodPut, path(id), `{"server":{"adminPass":"Secret1234"}}`)
 	case "IMAGE":
 		_, r, err = c.CreateImage(t.Context(), id, "m")
+	case "SHARE", "AWAIT SHARE":
+		g := makeGroup(t, c, id)
+		other := launched(t, c, g.ID, "")
+		r, err = c.Do(t.Context(), http.MethodPut, path(id)+"/ips/public/"+other.Addresses.Public[0], `{"shareIp":{"sharedIpGroupId":`+itoa(g.ID)+`,"configureServer":true}}`)
+		if body == "AWAIT SHARE" {
+			await(t, c, r, "succeeded")
+		}
+	case "UNSHARE":
+		r, err = c.Do(t.Context(), http.MethodDelete, path(id)+"/ips/public/"+public(t, c, id)[1], nil)
 	default:
 		r, err = c.Action(t.Context(), id, body)
 	}

@@ -145,7 +145,7 @@ func TestExpiredTokenIsNoToken(t *testing.T) {
 				continue
 			}
 			verb, path, _ := strings.Cut(route, " ")
-			where := strings.ReplaceAll(object{"1", "1", "x"}.in(path), "{account}", c.Account())
+			where := strings.ReplaceAll(object{"1", "1", "1", "x"}.in(path), "{account}", c.Account())
 			r, err := c.Raw(t.Context(), verb, where, nil, "X-Auth-Token", c.Token())
 			expect(t, route, r, err, http.StatusUnauthorized, "unauthorized")
 		}

@@ -14,10 +14,12 @@ var open = map[string]bool{"GET /": true, "GET /v1.0": true}
 
 // bodies are good bodies for the routes that take one, by verb and the path's end. ID is an object of the other tenant.
 var bodies = map[string]string{
-	"POST servers": `{"server":{"name":"wall","imageId":1,"flavorId":1}}`,
-	"PUT {id}":     `{"server":{"name":"taken"}}`,
-	"POST action":  `{"reboot":{"type":"HARD"}}`,
-	"POST images":  `{"image":{"serverId":SERVER,"name":"taken"}}`,
+	"POST servers":          `{"server":{"name":"wall","imageId":1,"flavorId":1}}`,
+	"PUT {id}":              `{"server":{"name":"taken"}}`,
+	"POST action":           `{"reboot":{"type":"HARD"}}`,
+	"POST images":           `{"image":{"serverId":SERVER,"name":"taken"}}`,
+	"PUT {address}":         `{"shareIp":{"sharedIpGroupId":GROUP}}`,
+	"POST shared_ip_groups": `{"sharedIpGroup":{"name":"taken","server":SERVER}}`,
 }
 
 // routes reads every route of every module from the node itself.
@@ -45,14 +47,17 @@ func routes(t *testing.T, c *client.Client) []string {
 }
 
 // object is what a route's {id} or {operation} stands for, of the tenant behind the wall.
-type object struct{ server, image, operation string }
+type object struct{ server, image, group, operation string }
 
 func (o object) in(route string) string {
 	id := o.server
 	if strings.Contains(route, "/images/") {
 		id = o.image
 	}
-	return strings.NewReplacer("{id}", id, "{operation}", o.operation).Replace(route)
+	if strings.Contains(route, "/shared_ip_groups/") {
+		id = o.group
+	}
+	return strings.NewReplacer("{id}", id, "{operation}", o.operation, "{address}", "198.18.0.1").Replace(route)
 }
 
 // TestTenantWall asks every route of every module for what belongs to somebody else, with every kind of token. What
@@ -64,8 +69,9 @@ func TestTenantWall(t *testing.T) {
 		image, r, err := b.CreateImage(t.Context(), theirs.ID, "their image")
 		expect(t, "create image", r, err, http.StatusAccepted, "")
 		await(t, b, r, "succeeded")
-		behind := object{itoa(theirs.ID), itoa(image.ID), r.Operation()}
-		nobody := object{"99999999", "99999999", neighbour(r.Operation())}
+		group := makeGroup(t, b, theirs.ID)
+		behind := object{itoa(theirs.ID), itoa(image.ID), itoa(group.ID), r.Operation()}
+		nobody := object{"99999999", "99999999", "99999999", neighbour(r.Operation())}
 		before := snapshot(t, b)
 
 		all := routes(t, a)
@@ -99,7 +105,7 @@ func wallOf(t *testing.T, a, b *client.Client, verb, path string, behind, nobody
 		t.Helper()
 		var data []byte
 		if body != "" {
-			data = []byte(strings.ReplaceAll(body, "SERVER", o.server))
+			data = []byte(strings.NewReplacer("SERVER", o.server, "GROUP", o.group).Replace(body))
 		}
 		where := strings.ReplaceAll(o.in(path), "{account}", account)
 		var header []string
@@ -126,7 +132,11 @@ func wallOf(t *testing.T, a, b *client.Client, verb, path string, behind, nobody
 		return 6 // flavors are everybody's
 	}
 	if !strings.Contains(path, "{operation}") { // a young id without a row may still be on its way: it is queued, whoever asks
-		expect(t, verb+" "+path+" of the own account with another's object", foreign, nil, http.StatusNotFound, "itemNotFound")
+		status, fault := http.StatusNotFound, "itemNotFound"
+		if verb == http.MethodPost && strings.HasSuffix(path, "/shared_ip_groups") {
+			status, fault = http.StatusBadRequest, "badRequest" // as the contract has it for a server that is not there
+		}
+		expect(t, verb+" "+path+" of the own account with another's object", foreign, nil, status, fault)
 	}
 	seen := strings.ReplaceAll(string(foreign.Body), behind.operation, nobody.operation)
 	if seen != string(missing.Body) || foreign.Status != missing.Status {
@@ -162,7 +172,7 @@ func bodyFor(t *testing.T, verb, path string) string {
 func snapshot(t *testing.T, c *client.Client) string {
 	t.Helper()
 	var all strings.Builder
-	for _, path := range []string{"/servers/detail", "/images/detail"} {
+	for _, path := range []string{"/servers/detail", "/images/detail", "/shared_ip_groups/detail"} {
 		r, err := get(t, c, path)
 		expect(t, path, r, err, http.StatusOK, "")
 		all.Write(r.Body)

@@ -31,6 +31,8 @@ type audit struct {
 	loads   map[schemas.HostID]load
 	quotas  map[schemas.AccountID]schemas.Quota
 	servers map[schemas.ServerID]*auditedServer
+	groups  map[schemas.GroupID]*schemas.Group
+	kept    map[string]schemas.ServerID // addresses that outlived their owner
 }
 
 type auditedOperation struct {
@@ -43,6 +45,7 @@ type auditedOperation struct {
 type auditedServer struct {
 	copies    map[int]bool // what it names -> must be reserved
 	addresses []string
+	group     schemas.GroupID
 	gone      bool // deleted, and nothing of it is left to be torn down
 }
 
@@ -57,7 +60,7 @@ func (s *Store) Audit(ctx context.Context) (storage.Report, error) {
 		a := newAudit(tx)
 		for _, part := range []func(context.Context) error{
 			a.readOperations, a.readRequests, a.readEvents, a.readReservations, a.readAddresses,
-			a.readServers, a.checkHosts, a.checkReservations, a.checkAddresses, a.checkAccounts,
+			a.readGroups, a.readServers, a.checkHosts, a.checkReservations, a.checkAddresses, a.checkGroups, a.checkAccounts,
 			a.checkImages, a.checkKeys, a.checkOutcomes,
 		} {
 			if err := part(ctx); err != nil {
@@ -75,6 +78,7 @@ func newAudit(tx *sqlx.Tx) *audit {
 		pending: map[copyKey]bool{}, asking: map[schemas.ServerID]bool{}, live: map[copyKey]schemas.Reservation{},
 		held: map[string]schemas.ServerID{}, events: map[schemas.Ref]int64{}, loads: map[schemas.HostID]load{},
 		quotas: map[schemas.AccountID]schemas.Quota{}, servers: map[schemas.ServerID]*auditedServer{},
+		groups: map[schemas.GroupID]*schemas.Group{}, kept: map[string]schemas.ServerID{},
 	}
 	a.report.Checked = map[string]int64{}
 	for _, law := range storage.Laws() {

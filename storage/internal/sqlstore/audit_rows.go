@@ -53,18 +53,21 @@ func eachState[S any](ctx context.Context, a *audit, kind schemas.ActorKind, see
 func (a *audit) readServers(ctx context.Context) error {
 	return eachState(ctx, a, schemas.ActorServer, func(s *schemas.Server, shown bool) {
 		deleted := s.Status == schemas.StatusDeleted
-		seen := &auditedServer{copies: namedCopies(s), gone: deleted && len(s.Cleanups) == 0}
+		seen := &auditedServer{copies: namedCopies(s), group: s.Group, gone: deleted && len(s.Cleanups) == 0}
 		a.servers[s.ID] = seen
 		a.checkSequence(s.ID.Ref(), s.Sequence)
 		if !deleted && !s.Hidden {
 			q := a.quotas[s.Account]
-			a.quotas[s.Account] = schemas.Quota{RAMMiB: q.RAMMiB + s.QuotaRAMMiB, Servers: q.Servers + 1}
+			q.RAMMiB += s.QuotaRAMMiB
+			q.Servers++
+			a.quotas[s.Account] = q
 		}
 		if !deleted || len(s.Cleanups) > 0 {
-			seen.addresses = slices.Concat(s.Public, s.Private)
+			seen.addresses = slices.Concat(s.Public, s.Private, s.Spare)
 		}
 		if shown {
 			a.checkShown(s)
+			a.checkMember(s)
 		}
 		a.report.Checked[storage.LawQuiet]++
 		// VERIFY_RESIZE passes too, but no operation is under way: it waits for its tenant.
@@ -75,7 +78,7 @@ func (a *audit) readServers(ctx context.Context) error {
 }
 
 func (a *audit) checkShown(s *schemas.Server) {
-	for _, ip := range slices.Concat(s.Public, s.Private) {
+	for _, ip := range slices.Concat(s.Public, s.Private, s.Spare) {
 		if owner, held := a.held[ip]; owner != s.ID {
 			a.breaks(storage.LawAddresses, "server %d shows %s, held by server %d (in a row: %t)", s.ID, ip, owner, held)
 		}
@@ -129,6 +132,7 @@ func (a *audit) checkAddresses(context.Context) error {
 		s := a.servers[id]
 		switch {
 		case a.asking[id]: // given out or taken back right now
+		case a.kept[ip] == id: // by its group
 		case s == nil:
 			a.breaks(storage.LawAddresses, "%s is held by server %d, which does not exist", ip, id)
 		case s.gone:
@@ -172,9 +176,9 @@ func (a *audit) checkAccounts(ctx context.Context) error {
 	return eachState(ctx, a, schemas.ActorAccount, func(acc *schemas.Account, _ bool) {
 		a.report.Checked[storage.LawQuota]++
 		q := a.quotas[acc.ID]
-		if acc.UsedRAMMiB != q.RAMMiB || acc.Servers != q.Servers {
-			a.breaks(storage.LawQuota, "account %d uses %d MiB for %d servers; its servers hold %d MiB and are %d",
-				acc.ID, acc.UsedRAMMiB, acc.Servers, q.RAMMiB, q.Servers)
+		if acc.UsedRAMMiB != q.RAMMiB || acc.Servers != q.Servers || acc.Groups != q.Groups {
+			a.breaks(storage.LawQuota, "account %d uses %d MiB for %d servers and has %d groups; its servers hold %d MiB and are %d, its groups are %d",
+				acc.ID, acc.UsedRAMMiB, acc.Servers, acc.Groups, q.RAMMiB, q.Servers, q.Groups)
 		}
 		if a.quiet && len(acc.Pending) > 0 {
 			a.breaks(storage.LawQuota, "account %d has %d pending entries and no operation is unfinished", acc.ID, len(acc.Pending))

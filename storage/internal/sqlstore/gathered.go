@@ -24,6 +24,7 @@ var (
 	objectKeyColumns = []Column{{"account", Int}, {"id", Int}}
 	findServers      = &Lookup{Table: "server", Columns: objectColumns, Key: objectKeyColumns, Where: "rendered IS NOT NULL"}
 	findImages       = &Lookup{Table: "image", Columns: objectColumns, Key: objectKeyColumns, Where: "rendered IS NOT NULL"}
+	findGroups       = &Lookup{Table: "shared_ip_group", Columns: objectColumns, Key: objectKeyColumns, Where: "rendered IS NOT NULL"}
 	findOperations   = &Lookup{Table: "operation", Columns: operationColumns, Key: []Column{{"account", Int}, {"id", Text}}, Parted: "id"}
 	findTokens       = &Lookup{Table: liveToken, Columns: liveColumns, Key: []Column{{"hash", Bytes}}}
 )
@@ -42,6 +43,7 @@ func newGathered(s *Store, limit int) gathered {
 		objects: map[schemas.ActorKind]*gatherer[objectKey, objectRow]{
 			schemas.ActorServer: objects(findServers, false),
 			schemas.ActorImage:  objects(findImages, true),
+			schemas.ActorGroup:  objects(findGroups, false),
 		},
 		operations: newGatherer(limit, func(ctx context.Context, keys []operationKey) (map[operationKey]operationRow, error) {
 			return findAll(ctx, s, findOperations, keys,

@@ -14,6 +14,8 @@ const (
 		WHERE id = $1 AND account = $2 AND rendered IS NOT NULL`
 	selectImage = `SELECT ` + objectColumns + ` FROM image
 		WHERE id = $1 AND account IN ($2, 0) AND rendered IS NOT NULL`
+	selectGroup = `SELECT ` + objectColumns + ` FROM shared_ip_group
+		WHERE id = $1 AND account = $2 AND rendered IS NOT NULL`
 	selectServers = `SELECT ` + objectColumns + ` FROM server
 		WHERE account = $1 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
 	selectImages = `SELECT ` + objectColumns + ` FROM image
@@ -22,6 +24,10 @@ const (
 		WHERE account = $1 AND ` + changedSince + ` ORDER BY id LIMIT $2 OFFSET $3`
 	selectChangedImages = `SELECT ` + changedColumns + ` FROM image
 		WHERE account IN ($1, 0) AND ` + changedSince + ` ORDER BY id LIMIT $2 OFFSET $3`
+	selectGroups = `SELECT ` + objectColumns + ` FROM shared_ip_group
+		WHERE account = $1 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
+	selectChangedGroups = `SELECT ` + changedColumns + ` FROM shared_ip_group
+		WHERE account = $1 AND updated >= $4 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3` // a group has no status to be deleted by
 	selectFlavors = `SELECT id, name, ram, disk, cpu_weight FROM flavor ORDER BY id`
 )
 
@@ -37,7 +43,7 @@ func (r *objectRow) object() storage.Object {
 	return storage.Object{ID: r.ID, Name: r.Name, Rendered: r.Rendered, Updated: instant(r.Updated)}
 }
 
-// Object is one row of kind (server, image) that is shown, or ErrNotFound.
+// Object is one row of kind (server, image, shared_ip_group) that is shown, or ErrNotFound.
 func (s *Store) Object(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, id int64) (storage.Object, error) {
 	q, err := objectQueries(kind)
 	if err != nil {
@@ -104,6 +110,8 @@ func objectQueries(kind schemas.ActorKind) (queries, error) {
 		return queries{selectServer, selectServers, selectChangedServers}, nil
 	case schemas.ActorImage:
 		return queries{selectImage, selectImages, selectChangedImages}, nil
+	case schemas.ActorGroup:
+		return queries{selectGroup, selectGroups, selectChangedGroups}, nil
 	default:
 		return queries{}, fmt.Errorf("read object: kind %q is not shown", kind)
 	}
@@ -115,8 +123,8 @@ func (p *plan) objects() []objectChange {
 	for i := range p.snapshots.items {
 		it := &p.snapshots.items[i]
 		snap := it.value
-		if snap.Ref.Kind != schemas.ActorServer && snap.Ref.Kind != schemas.ActorImage {
-			continue
+		if _, err := objectQueries(snap.Ref.Kind); err != nil {
+			continue // shown to no tenant
 		}
 		c := objectChange{ref: snap.Ref}
 		if !it.gone && snap.Rendered != nil {

@@ -6,6 +6,7 @@ import "github.com/ozonecloud/ozone/schemas"
 var snapshotTable = map[schemas.ActorKind]string{
 	schemas.ActorAccount: "account",
 	schemas.ActorImage:   "image",
+	schemas.ActorGroup:   "shared_ip_group",
 	schemas.ActorServer:  "server",
 	schemas.ActorHost:    "host",
 	schemas.ActorCluster: "cluster",
