@@ -28,7 +28,7 @@ func testScope(r *rig) {
 	a, b := r.of(alice), r.of(bob)
 	a.Snapshots = []storage.Snapshot{r.server(alice, 1, 1)}
 	a.Operations = []storage.OperationRow{r.operation(alice, 1, schemas.OperationRunning)}
-	b.Snapshots = []storage.Snapshot{r.server(bob, 2, 1), r.snapshot(schemas.ImageID(1000).Ref(), bob, 1, schemas.Image{ID: 1000})}
+	b.Snapshots = []storage.Snapshot{r.server(bob, 2, 1), r.snapshot(schemas.ImageID(1000).Ref(), bob, 1, schemas.Image{ID: 1000}), r.snapshot(schemas.GroupID(5).Ref(), bob, 1, schemas.Group{ID: 5})}
 	r.commit(a, b)
 	if err := s.Seed(t.Context(), storage.Catalogue{Images: []schemas.Image{{ID: 3, Name: "base", Status: schemas.ImageActive}}}); err != nil {
 		t.Fatalf("Seed() = %v", err)
@@ -47,6 +47,12 @@ func testScope(r *rig) {
 			if (err == nil) != c.want || err != nil && !errors.Is(err, storage.ErrNotFound) {
 				t.Errorf("Object(image %d) for %d = %v, want it: %t", c.id, c.account, err, c.want)
 			}
+		}
+	}
+	for account, want := range map[schemas.AccountID]int{alice: 0, bob: 1} {
+		groups, err := s.Objects(t.Context(), schemas.ActorGroup, account, storage.ObjectFilter{Limit: 10})
+		if _, missing := s.Object(t.Context(), schemas.ActorGroup, account, 5); err != nil || len(groups) != want || (missing == nil) != (want == 1) {
+			t.Errorf("groups of %d = %+v, %v; group 5: %v, want %d", account, groups, err, missing, want)
 		}
 	}
 	images, err := s.Objects(t.Context(), schemas.ActorImage, bob, storage.ObjectFilter{Limit: 10})

@@ -25,9 +25,10 @@ func testSweep(r *rig) {
 	w.server.Status = schemas.StatusDeleted
 	w.server.Public, w.server.Private, w.server.QuotaRAMMiB = nil, nil, 0
 	w.account.UsedRAMMiB, w.account.Servers = 0, 0
+	w.group.Members, w.group.Cluster = nil, 0
 	u := r.changed(w)
 	u.Snapshots[0].Rendered = nil
-	u.Snapshots = append(u.Snapshots, r.accountSnapshot(w, 3))
+	u.Snapshots = append(u.Snapshots, r.accountSnapshot(w, 3), r.snapshot(w.group.ID.Ref(), w.account.ID, 2, w.group))
 	gone := reservation(7, 1, 1, 512)
 	gone.Released = true
 	cluster := r.reserving(gone)
