@@ -17,12 +17,6 @@ type Account struct {
 // Source: API guide v1.0, "Absolute Limits" (maxTotalRAMSize).
 const DefaultRAMLimitMiB = 51200
 
-// How many shared IP groups an account may have, and how many servers each. Source: API guide v1.0, "Absolute Limits".
-const (
-	MaxIPGroups       = 25
-	MaxIPGroupMembers = 25
-)
-
 // Quota is what an operation takes from its account.
 type Quota struct {
 	RAMMiB  int64 `json:"ram"`

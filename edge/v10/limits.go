@@ -52,7 +52,7 @@ func (m *module) getLimits(ctx context.Context, r *edge.Request) (edge.Response,
 		return edge.Response{}, err
 	}
 	return edge.Response{Body: plain(map[string]limitsView{"limits": {rates, absoluteView{
-		account.RAMLimitMiB, schemas.MaxIPGroups, schemas.MaxIPGroupMembers,
+		account.RAMLimitMiB, schemas.MaxGroups, schemas.MaxGroupMembers,
 	}}})}, nil
 }
 
