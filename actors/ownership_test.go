@@ -163,6 +163,38 @@ func TestAnEngineThatLeavesHandsItsShardsOver(t *testing.T) {
 	r.audit()
 }
 
+// What another node answers comes to whoever has the queue by then: an engine that must go does not wait for it.
+func TestAnEngineLeavesWithoutAnotherOnesAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	accounts := r.accounts(16)
+	p := r.peer()
+	r.shared(p)
+	waits := make(chan *actors.Engine, 100)
+	loses := func(b *faultyBus, other *actors.Engine) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.onPublish = func(_ bus.Address, m bus.Message) error {
+			if m.Type != schemas.TypeAllocated {
+				return nil
+			}
+			waits <- other
+			return errBroken
+		}
+	}
+	loses(r.bus, p.Engine)
+	loses(p.bus, r.engine)
+	sent := r.createsIn(accounts)
+	leaves := await(t, "an engine waits for the cluster of the other one", waits)
+	if err := leaves.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range sent {
+		r.accepted(id)
+	}
+	r.haveServers(accounts, 1)
+}
+
 func TestCommandsDuringAHandOverAreTakenOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -230,12 +230,16 @@ func (s *shard) taken(ctx actor.Context, l *letter) {
 
 // quietNow ends a drain or a hand-over when everything taken is decided and committed, or can never be.
 func (s *shard) quietNow(ctx actor.Context) {
-	switch quiet := s.turn == nil && s.trial == nil && len(s.queue) == 0 && s.flights+s.burials == 0 && !s.restarting && !s.owesAnswers(); {
-	case s.draining != nil && (quiet || s.gone):
+	switch {
+	case s.draining != nil && (s.gone || s.quiet()):
 		s.endDrain()
-	case s.leaving && quiet && !s.claiming:
+	case s.leaving && !s.claiming && s.quiet():
 		s.release(ctx)
 	}
+}
+
+func (s *shard) quiet() bool {
+	return s.turn == nil && s.trial == nil && len(s.queue) == 0 && s.flights+s.burials == 0 && !s.restarting && !s.owesAnswers()
 }
 
 func (s *shard) endDrain() {
@@ -245,10 +249,17 @@ func (s *shard) endDrain() {
 	s.draining = nil
 }
 
-// owesAnswers tells whether somebody waits for an admission; it is decided before it expires.
+// owesAnswers tells whether somebody waits for an admission that this node alone can decide: what a shard elsewhere
+// answers comes over the bus, to the next owner, who asks again and knows from the row who waits.
 func (s *shard) owesAnswers() bool {
-	for _, o := range s.ops {
-		if len(o.waiters) > 0 {
+	waits := func(o *openOperation) bool { return len(o.waiters) > 0 }
+	here := func(r *request) bool { return s.engine.here[r.row.To].Load() }
+	return anyOf(s.ops, waits) && anyOf(s.outbox, here)
+}
+
+func anyOf[K comparable, V any](m map[K]V, so func(V) bool) bool {
+	for _, v := range m {
+		if so(v) {
 			return true
 		}
 	}
