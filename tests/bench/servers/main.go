@@ -32,6 +32,7 @@ func run(ctx context.Context) error {
 	rounds := flag.Int("rounds", 3, "rounds of each row; its median counts")
 	only := flag.String("only", "", "measure these `rows` only: "+strings.Join(bench.Names(), ","))
 	floors := flag.Bool("floors", false, "measure the floors too")
+	apart := flag.Bool("apart", false, "run the edge in a process of its own")
 	flag.Parse()
 	both, err := rig.NewServers(ctx)
 	if err != nil {
@@ -39,7 +40,7 @@ func run(ctx context.Context) error {
 	}
 	defer both.Close()
 	s := &servers{Servers: both}
-	cfg := bench.Config{Binary: *binary, Rounds: *rounds, Floors: *floors, Servers: s, Log: os.Stderr}
+	cfg := bench.Config{Binary: *binary, Rounds: *rounds, Floors: *floors, Servers: s, Apart: *apart, Log: os.Stderr}
 	if *only != "" {
 		cfg.Only = strings.Split(*only, ",")
 	}
