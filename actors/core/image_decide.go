@@ -57,7 +57,23 @@ func DecideImage(s schemas.Image, m any, in Input) (schemas.Image, Effects, erro
 	default:
 		return s, Effects{}, schemas.Errorf(schemas.KindInternal, "an image cannot be told %T", m)
 	}
+	d.tellChange(&s)
 	return d.Image, d.e, nil
+}
+
+// nameOf is what an image's events call an action.
+func nameOf(a schemas.Action) string {
+	if a == schemas.ServerImage {
+		return "image.create"
+	}
+	return string(a)
+}
+
+// tellChange tells of what tenants see change when nothing else in the decision did: only while it is made.
+func (d *image) tellChange(before *schemas.Image) {
+	if len(d.e.Events) == 0 && (before.Status != d.Status || before.Progress != d.Progress) {
+		d.e.event(&d.Sequence, nameOf(schemas.ServerImage), PhaseProgress, d.Cursor.Operation, nil)
+	}
 }
 
 // admit takes a command that makes, uses or deletes the image.
@@ -99,7 +115,7 @@ func (d *image) create(a *Admit) {
 	d.e.open(a, int64(d.ID), schemas.OperationRunning, nil)
 	d.e.key(c)
 	d.e.accept(c, int64(d.ID), true)
-	d.e.event(&d.Sequence, string(c.Action), PhaseStart, c.ID, nil)
+	d.e.event(&d.Sequence, nameOf(c.Action), PhaseStart, c.ID, nil)
 }
 
 // delete hides the image at once; its files go in the background.
@@ -113,7 +129,7 @@ func (d *image) delete(a *Admit) {
 	d.e.open(a, c.Target, schemas.OperationRunning, nil)
 	d.e.key(c)
 	d.e.accept(c, c.Target, false)
-	d.e.event(&d.Sequence, string(c.Action), PhaseStart, c.ID, nil)
+	d.e.event(&d.Sequence, nameOf(c.Action), PhaseStart, c.ID, nil)
 	d.e.tell(d.Server.Ref(), ImageEnded{Image: d.ID, Gone: true})
 	d.remove(c.ID, schemas.ImageDelete)
 }
@@ -126,7 +142,9 @@ func (d *image) serverGone(m ServerGone) {
 	if c := d.Cursor; c != nil && c.Plan == planImage {
 		err := &schemas.OperationError{Fault: schemas.FaultCloudServers, Message: "the server was deleted"}
 		d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationCancelled, Error: err})
-		d.e.event(&d.Sequence, string(c.Action), PhaseCancelled, c.Operation, err)
+		d.e.event(&d.Sequence, nameOf(c.Action), PhaseCancelled, c.Operation, err)
+	} else {
+		d.e.event(&d.Sequence, string(schemas.ImageDelete), PhaseEnd, "", nil)
 	}
 	d.fire(schemas.OnServerGone, 0)
 	d.remove(m.Operation, "")
@@ -248,7 +266,7 @@ func (d *image) removed() {
 	d.e.Save = true
 	if c.Action == schemas.ImageDelete {
 		d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationSucceeded, Percent: 100})
-		d.e.event(&d.Sequence, string(c.Action), PhaseEnd, c.Operation, nil)
+		d.e.event(&d.Sequence, nameOf(c.Action), PhaseEnd, c.Operation, nil)
 	}
 }
 
@@ -260,7 +278,7 @@ func (d *image) ended(err *schemas.OperationError) {
 		state, phase = schemas.OperationFailed, PhaseError
 	}
 	d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: state, Percent: 100, Error: err})
-	d.e.event(&d.Sequence, string(c.Action), phase, c.Operation, err)
+	d.e.event(&d.Sequence, nameOf(c.Action), phase, c.Operation, err)
 	d.e.tell(d.Server.Ref(), ImageEnded{Image: d.ID})
 }
 

@@ -25,7 +25,7 @@ type server struct {
 
 // ServerView is the server as its tenant sees it, nil when it is shown nowhere.
 func ServerView(s *schemas.Server, r *Rules) *schemas.ServerView {
-	if s.Hidden || s.Status == schemas.StatusDeleted {
+	if !isShown(s) {
 		return nil
 	}
 	return &schemas.ServerView{
@@ -33,6 +33,10 @@ func ServerView(s *schemas.Server, r *Rules) *schemas.ServerView {
 		Status: s.Status, Progress: s.Progress, SharedIPGroup: s.Group, Metadata: notNil(s.Metadata),
 		Addresses: schemas.AddressesView{Public: list(slices.Concat(s.Public, s.Shared)), Private: list(s.Private)},
 	}
+}
+
+func isShown(s *schemas.Server) bool {
+	return s.ID != 0 && !s.Hidden && s.Status != schemas.StatusDeleted
 }
 
 // hostHash names a host for one account only: the first half of an HMAC, as 32 hex digits.

@@ -40,6 +40,7 @@ func DecideServer(s schemas.Server, m any, in Input) (schemas.Server, Effects, e
 	default:
 		return s, Effects{}, schemas.Errorf(schemas.KindInternal, "a server cannot be told %T", m)
 	}
+	d.tellChange(&s, m)
 	return d.Server, d.e, nil
 }
 
