@@ -16,6 +16,7 @@ type eventData struct {
 	Object    json.RawMessage         `json:"object"` // null once it is deleted
 	Operation *eventOperation         `json:"operation,omitempty"`
 	Error     *schemas.OperationError `json:"error,omitempty"`
+	Backup    *schemas.BackupFact     `json:"backup,omitempty"`
 }
 
 // eventBody is an event with its data not rendered yet: one pass less.
@@ -41,7 +42,7 @@ func (c *cell[S]) eventRow(ev core.Event, account schemas.AccountID, rendered []
 	if ev.Phase != core.PhaseNone {
 		name += "." + string(ev.Phase)
 	}
-	data := eventData{Object: rendered, Error: ev.Error}
+	data := eventData{Object: rendered, Error: ev.Error, Backup: ev.Backup}
 	if rendered == nil {
 		data.Object = json.RawMessage("null")
 	}
