@@ -72,7 +72,7 @@ func ServerWakeAt(s *schemas.Server) time.Time {
 	for _, c := range s.Cleanups {
 		at = earliest(at, c.RetryAt)
 	}
-	return earliest(at, s.ConfirmAt)
+	return earliest(earliest(at, s.ConfirmAt), backupWakeAt(s))
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -141,13 +141,17 @@ func (d *server) extraRAM(f schemas.FlavorID) int64 {
 
 // imageEnded takes an image of this server out of the way.
 func (d *server) imageEnded(m ImageEnded) {
-	if d.Imaging != nil && d.Imaging.Image == m.Image {
+	if i := d.Imaging; i != nil && i.Image == m.Image {
 		d.Imaging = nil
 		d.e.Save = true
+		if i.Slot != nil {
+			d.backedUp(*i.Slot, m)
+		}
 	}
 	if !m.Gone {
 		return
 	}
+	d.backupGone(m.Image)
 	kept := make([]schemas.ImageID, 0, len(d.Images))
 	for _, id := range d.Images {
 		if id != m.Image {
@@ -172,6 +176,7 @@ func (d *server) wake() {
 		d.confirmItself()
 	}
 	d.repeatCleanups(false)
+	d.backUp()
 }
 
 func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
@@ -201,6 +206,7 @@ func (d *server) resume() {
 // poison gives up what the server waits for after a defect; what the step may have done counts as done.
 func (d *server) poison(m Poison) {
 	if d.Cursor == nil {
+		d.loseBackups(m)
 		return
 	}
 	if d.Cursor.Step == "" {
