@@ -93,4 +93,5 @@ func TestALoginIsKeptForItsUserAlone(t *testing.T) {
 	if out := me.ok(t, "server", "list", "--config", file); strings.TrimSpace(out) != "[]" {
 		t.Errorf("with a config file: %q, want no servers, as JSON", out)
 	}
+	me.ok(t, "group", "create", "g", "--config", file) // the file's wait is that of serve
 }

@@ -12,14 +12,14 @@ import (
 )
 
 // story is every command that there is, in an order in which they work, and a word of what each prints as a table or as JSON.
-// ADDRESS is the public address of the first server, OPERATION the latest operation, FILE a file.
+// A + is a space, ADDRESS is the public address of the first server, OPERATION the latest operation, FILE a file.
 var story = []struct{ command, want string }{
 	{"flavor list", "256 MB Server"},
 	{"limits", "maxTotalRAMSize"},
 	{"image list", "Debian 12"},
 	{"group create pair", "pair"},
 	{"server create a --image 1 --flavor 1 --group pair -m role=front --file /etc/motd=FILE --wait", "ACTIVE"},
-	{"server create b --image Debian_12 --flavor 256_MB_Server --group pair --share-ip ADDRESS --wait", "ADDRESS"},
+	{"server create b --image Debian+12 --flavor 256+MB+Server --group pair --share-ip ADDRESS --wait", "ADDRESS"},
 	{"group list", "pair"},
 	{"group show pair", "pair"},
 	{"server unshare-ip b ADDRESS --wait", "server.unshare_ip"},
@@ -67,7 +67,7 @@ func tell(t *testing.T, me *tenant, form string) {
 		words := me.filledIn(t, file)
 		var args []string
 		for word := range strings.FieldsSeq(c.command) {
-			args = append(args, strings.ReplaceAll(words.Replace(word), "_", " "))
+			args = append(args, strings.ReplaceAll(words.Replace(word), "+", " "))
 		}
 		r := me.run(t, append(args, "-o", form)...)
 		want := words.Replace(c.want)
