@@ -17,7 +17,7 @@ complete -o default -F _ozone ozone
 _ozone() { local -a words_; words_=(${(f)"$(ozone complete -- "${(@)words[2,CURRENT]}")"}); compadd -a words_ || _files; }
 compdef _ozone ozone
 `,
-	"fish": `complete -c ozone -f -a '(ozone complete -- (commandline -opc)[2..] (commandline -ct | string collect -a))'
+	"fish": `complete -c ozone -f -a '(ozone complete -- (commandline -opc)[2..] (commandline -ct))'
 `,
 }
 
