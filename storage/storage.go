@@ -57,6 +57,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Tokens
 	Limits
 	LimitSetter
+	Backups
 	Operator
 	HostNumbers
 	Seal
@@ -81,6 +82,12 @@ type Reader interface {
 	Key(ctx context.Context, account schemas.AccountID, hash []byte) (Key, error)
 	// Flavors lists every flavor by ascending id.
 	Flavors(ctx context.Context) ([]schemas.Flavor, error)
+}
+
+// Backups reads backup schedules, for the edge.
+type Backups interface {
+	// BackupSchedule is that of a server which is shown, a disabled one when it never had any, or ErrNotFound.
+	BackupSchedule(ctx context.Context, account schemas.AccountID, id schemas.ServerID) (schemas.BackupSchedule, error)
 }
 
 // Object is what a reader gets of an actor: its rendered form.
