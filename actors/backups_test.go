@@ -111,7 +111,7 @@ func (d *backupDays) pass(leap time.Duration) {
 func (d *backupDays) doSteps() (some bool) {
 	for {
 		select {
-		case delivery := <-d.rig.steps.Deliveries():
+		case delivery := <-d.steps.Deliveries():
 			some = true
 			s := d.taken(delivery)
 			var failure *schemas.StepFailure
