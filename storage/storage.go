@@ -372,6 +372,6 @@ type Violation struct {
 // Sweeper is what a store has beside Store when it forgets old rows itself.
 type Sweeper interface {
 	// Sweep deletes, in small transactions, what is older at now than its retention, and returns how many
-	// rows went: events and suspects 14 days, ended operations and deleted servers 30 days, expired keys and tokens.
+	// rows went: events and suspects 14 days, ended operations, deleted servers and images 30 days, expired keys and tokens.
 	Sweep(ctx context.Context, now time.Time) (int64, error)
 }
