@@ -184,9 +184,9 @@ func (d *backupDays) fate(row *storage.EventRow) (slot, fate string) {
 	d.t.Helper()
 	var ev struct {
 		Data struct {
-			Object struct {
-				ServerID int64 `json:"serverId"` // of an image
-			} `json:"object"`
+			Image struct {
+				ServerID int64 `json:"serverId"`
+			} `json:"image"`
 			Backup *schemas.BackupFact `json:"backup"`
 		} `json:"data"`
 	}
@@ -197,8 +197,8 @@ func (d *backupDays) fate(row *storage.EventRow) (slot, fate string) {
 	switch {
 	case b == nil:
 		return "", ""
-	case row.Type == "ozone.server.image.end":
-		return slotName(ev.Data.Object.ServerID, b.Kind, b.Start), "made"
+	case row.Type == "ozone.image.create.end":
+		return slotName(ev.Data.Image.ServerID, b.Kind, b.Start), "made"
 	case row.Type == "ozone.server.backup.missed":
 		return slotName(row.Ref.ID, b.Kind, b.Start), string(b.Reason)
 	default:

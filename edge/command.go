@@ -20,6 +20,8 @@ type Order struct {
 	Payload schemas.Payload // travels sealed
 	// Secret is a password that the client gave: it tells two commands apart, and goes no further.
 	Secret string
+	// trace is the W3C trace context of the request, "" without one.
+	trace string
 	// Accepted is the response to an accepted command.
 	Accepted func(a schemas.Answer) Response
 }
@@ -54,6 +56,9 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return Response{}, err
+	}
+	if trace := r.Header("traceparent"); schemas.ValidTraceParent(trace) {
+		o.trace = trace
 	}
 	prefer := parsePreference(r.Header("Prefer"))
 	if prefer.async && key == nil && s.config.Bus.Durable() {
@@ -92,7 +97,7 @@ func (s *sender) command(account schemas.AccountID, key []byte, o *Order, wait t
 	early := min(expireEarly, wait/2)
 	cmd := &schemas.Command{
 		V: schemas.MessageV, ID: id, Action: o.Action, Account: account, Target: o.Target, Params: o.Params,
-		Key: key, Created: now, Expires: now.Add(wait - early),
+		Key: key, Created: now, Expires: now.Add(wait - early), TraceParent: o.trace,
 	}
 	if cmd.Digest, err = s.digest(o); err != nil {
 		return nil, err
@@ -137,6 +142,7 @@ func (s *sender) admit(ctx context.Context, cmd *schemas.Command) (schemas.Answe
 		return schemas.Answer{}, err
 	}
 	m.ReplyTo = bus.ReplyQueue(s.config.ID)
+	m.Direct = true // who dies with the process has promised nothing yet
 	answer := s.replies.expect(cmd.ID)
 	defer s.replies.forget(cmd.ID)
 	wait, cancel := context.WithTimeout(ctx, s.config.Wait)

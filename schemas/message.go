@@ -50,6 +50,8 @@ type Command struct {
 	Expires time.Time `json:"expires"`
 	// Payload is sealed: the password's hash, personality.
 	Payload []byte `json:"payload,omitempty"`
+	// TraceParent is the W3C trace context that the client gave.
+	TraceParent string `json:"traceparent,omitempty"`
 }
 
 // To is the command's account: every write of a tenant passes it first.

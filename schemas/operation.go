@@ -83,6 +83,8 @@ type Operation struct {
 	Deadline  *time.Time      `json:"deadline"`
 	Ended     *time.Time      `json:"ended"`
 	Error     *OperationError `json:"error"`
+	// TraceParent is the W3C trace context that the command came with; tenants see it in events.
+	TraceParent string `json:"traceparent,omitempty"`
 }
 
 // OperationError says why an operation did not succeed, fit for the tenant.

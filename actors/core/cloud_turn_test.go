@@ -172,6 +172,7 @@ func (w *cloud) commit(u *unit) {
 }
 
 func (w *cloud) commitState(d *decision) {
+	w.changeLaw(d)
 	if d.e.Save {
 		w.rows.states[d.ref] = d.next.row()
 	}

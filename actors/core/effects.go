@@ -120,9 +120,10 @@ type Key struct {
 // Phase is the last word of an event's type.
 type Phase string
 
-// The phases. Source: docs/api.md.
+// The phases. Source: docs/events.md.
 const (
 	PhaseStart     Phase = "start"
+	PhaseProgress  Phase = "progress"
 	PhaseEnd       Phase = "end"
 	PhaseError     Phase = "error"
 	PhaseCancelled Phase = "cancelled"
@@ -176,7 +177,10 @@ func keeps(err *schemas.Error) bool {
 // open records a new operation.
 func (e *Effects) open(a *Admit, target int64, state schemas.OperationState, err *schemas.Error) {
 	c := a.Command
-	op := schemas.Operation{ID: c.ID, Account: c.Account, Action: c.Action, State: state, Target: targetOf(c.Action, target), Created: c.Created}
+	op := schemas.Operation{
+		ID: c.ID, Account: c.Account, Action: c.Action, State: state, Target: targetOf(c.Action, target),
+		Created: c.Created, TraceParent: c.TraceParent,
+	}
 	if err != nil {
 		op.Error = operationError(err)
 		e.Open = append(e.Open, Opened{Operation: op})

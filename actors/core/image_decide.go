@@ -59,7 +59,23 @@ func DecideImage(s schemas.Image, m any, in Input) (schemas.Image, Effects, erro
 	default:
 		return s, Effects{}, schemas.Errorf(schemas.KindInternal, "an image cannot be told %T", m)
 	}
+	d.tellChange(&s)
 	return d.Image, d.e, nil
+}
+
+// nameOf is what an image's events call an action.
+func nameOf(a schemas.Action) string {
+	if a == schemas.ServerImage {
+		return "image.create"
+	}
+	return string(a)
+}
+
+// tellChange tells of what tenants see change when nothing else in the decision did: only while it is made.
+func (d *image) tellChange(before *schemas.Image) {
+	if len(d.e.Events) == 0 && (before.Status != d.Status || before.Progress != d.Progress) {
+		d.e.event(&d.Sequence, nameOf(schemas.ServerImage), PhaseProgress, d.Cursor.Operation, nil)
+	}
 }
 
 // admit takes a command that makes, uses or deletes the image.
@@ -107,7 +123,7 @@ func (d *image) create(a *Admit) {
 // event says how the operation under way fares; of a backup also which.
 func (d *image) event(p Phase, err *schemas.OperationError) {
 	c := d.Cursor
-	d.e.event(&d.Sequence, string(c.Action), p, c.Operation, err)
+	d.e.event(&d.Sequence, nameOf(c.Action), p, c.Operation, err)
 	if d.Slot != nil && c.Action == schemas.ServerImage {
 		d.e.Events[len(d.e.Events)-1].Backup = &schemas.BackupFact{BackupSlot: *d.Slot, Image: d.ID}
 	}
@@ -154,6 +170,8 @@ func (d *image) serverGone(m ServerGone) {
 		err := &schemas.OperationError{Fault: schemas.FaultCloudServers, Message: "the server was deleted"}
 		d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationCancelled, Error: err})
 		d.event(PhaseCancelled, err)
+	} else {
+		d.e.event(&d.Sequence, string(schemas.ImageDelete), PhaseEnd, "", nil)
 	}
 	d.fire(schemas.OnServerGone, 0)
 	d.remove(m.Operation, "")
@@ -275,7 +293,7 @@ func (d *image) removed() {
 	d.e.Save = true
 	if c.Action == schemas.ImageDelete {
 		d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationSucceeded, Percent: 100})
-		d.e.event(&d.Sequence, string(c.Action), PhaseEnd, c.Operation, nil)
+		d.e.event(&d.Sequence, nameOf(c.Action), PhaseEnd, c.Operation, nil)
 	}
 }
 

@@ -87,6 +87,12 @@ type MemberNews struct {
 // GroupGone tells a server that the group it is in was deleted.
 type GroupGone struct{ Group schemas.GroupID }
 
+// GroupPinned tells a server that is being placed where its group is from now on.
+type GroupPinned struct {
+	Group   schemas.GroupID
+	Cluster schemas.ClusterID
+}
+
 // WhereIs asks a server on behalf of one of its images where it runs; HomeIs answers it.
 type WhereIs struct{ Image schemas.ImageID }
 

@@ -141,7 +141,7 @@ func (d *server) create(a *Admit) {
 	d.Copies = 1
 	d.Cursor = &schemas.Cursor{
 		Operation: c.ID, Action: c.Action, Plan: planCreate, Expires: c.Expires, Flavor: c.Params.Flavor, Image: c.Params.Image,
-		Cluster: d.in.Rules.Clusters[0], Payload: len(c.Payload) > 0,
+		Cluster: firstCluster(d.in.Rules.Clusters, d.Account), Payload: len(c.Payload) > 0,
 	}
 	if a.Cluster != 0 {
 		d.Cursor.Cluster, d.Cursor.Pinned = a.Cluster, true
