@@ -24,6 +24,8 @@ type Deps struct {
 	Commands   Commands
 	Operations *Operations
 	Reader     storage.Reader
+	Events     storage.EventReader
+	Watches    *Watches
 	Limits     storage.Limits
 	Log        *slog.Logger
 	Now        func() time.Time
