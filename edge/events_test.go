@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -197,6 +198,30 @@ func TestEveryWatcherSeesEveryEventOnce(t *testing.T) {
 	<-wrote
 }
 
+// TestAStreamThatBeginsWhileTheLogIsReadMissesNothing has an event written after a stream has looked at the log, and before a
+// reading begins that did not know of the stream.
+func TestAStreamThatBeginsWhileTheLogIsReadMissesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	theirs := r.stream(t, r.tokens[other], "/ozone/v1/1002/events")
+	theirs.expect(message{id: "0"})
+	r.rows.tell(other, schemas.ServerID(13).Ref(), "x", "1")
+	theirs.expect(message{"1", "", "1"}) // it comes from the shared reader, or the next one does
+	began, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r.rows.mu.Lock()
+	r.rows.reading = func() { once.Do(func() { close(began) }); <-goOn }
+	r.rows.mu.Unlock()
+	<-began
+	own := r.stream(t, r.tokens[account], eventsPath+"?after=0")
+	own.expect(message{id: "0"})
+	r.rows.tell(account, schemas.ServerID(12).Ref(), "x", "2")
+	r.rows.tell(other, schemas.ServerID(13).Ref(), "x", "3")
+	close(goOn)
+	theirs.expect(message{"3", "", "3"})
+	own.expect(message{"2", "", "2"})
+}
+
 func TestASlowReaderIsToldToComeAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -316,5 +341,35 @@ func TestEventsOfAnOperation(t *testing.T) {
 	}
 	if res := r.do("GET", "/ozone/v1/1001/operations/"+another+"/events", ""); res.status != http.StatusNotFound {
 		t.Errorf("GET of an operation that is not there = %d", res.status)
+	}
+}
+
+func TestAnOperationIsFollowedToItsEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	const id = "019b7d2e-5f00-7000-8000-000000000001"
+	row := storage.OperationRow{Operation: schemas.Operation{
+		ID: id, Account: account, Action: schemas.ServerReboot, State: schemas.OperationRunning, Target: schemas.ServerID(12).Ref(), Step: schemas.StepRestartSoft,
+		Attempt: 1, Created: time.Unix(60, 0),
+	}}
+	r.rows.putOperation(row)
+	path := "/ozone/v1/1001/operations/" + id
+	s := r.stream(t, r.tokens[account], path)
+	shows := func() {
+		t.Helper()
+		s.expect(message{data: r.do("GET", path, "").body})
+	}
+	shows()
+	row.Attempt = 2
+	r.rows.putOperation(row)
+	shows()
+	row.State, row.Step = schemas.OperationSucceeded, ""
+	r.rows.putOperation(row)
+	shows()
+	if m, err := s.next(); !errors.Is(err, io.EOF) {
+		t.Errorf("behind the end there is %+v, %v", m, err)
+	}
+	if res := r.as(r.tokens[other], "GET", "/ozone/v1/1002/operations/"+id, "", "Accept: text/event-stream"); res.status != http.StatusNotFound {
+		t.Errorf("another account's = %d %s, want 404", res.status, res.body)
 	}
 }

@@ -39,11 +39,21 @@ func place(c storage.Cursor) (int, error) {
 	return n, nil
 }
 
-func (s *rows) Events(ctx context.Context, a schemas.AccountID, after storage.Cursor, limit int) (storage.EventPage, error) {
-	return s.EventsOfAll(ctx, []schemas.AccountID{a}, after, limit)
+func (s *rows) Events(_ context.Context, a schemas.AccountID, after storage.Cursor, limit int) (storage.EventPage, error) {
+	return s.page([]schemas.AccountID{a}, after, limit)
 }
 
 func (s *rows) EventsOfAll(_ context.Context, accounts []schemas.AccountID, after storage.Cursor, limit int) (storage.EventPage, error) {
+	s.mu.Lock()
+	wait := s.reading
+	s.mu.Unlock()
+	if wait != nil {
+		wait()
+	}
+	return s.page(accounts, after, limit)
+}
+
+func (s *rows) page(accounts []schemas.AccountID, after storage.Cursor, limit int) (storage.EventPage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, err := place(after)

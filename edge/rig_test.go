@@ -264,8 +264,9 @@ type rows struct {
 	users      map[string]storage.User
 	tokens     map[string]storage.Token
 	log        []storage.EventRow
-	forgotten  int   // so many events are not kept any more: a cursor before is gone
-	fail       error // of every call
+	forgotten  int    // so many events are not kept any more: a cursor before is gone
+	reading    func() // what a reading of several accounts waits for; nil: nothing
+	fail       error  // of every call
 }
 
 func newRows() *rows {
