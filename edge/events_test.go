@@ -222,6 +222,36 @@ func TestAStreamThatBeginsWhileTheLogIsReadMissesNothing(t *testing.T) {
 	own.expect(message{"2", "", "2"})
 }
 
+// TestAStreamThatWantsNothingLives hears of nothing that happens, and moves on all the same.
+func TestAStreamThatWantsNothingLives(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it waits for a sign of life")
+	}
+	r := newRig(t, nil)
+	s := r.stream(t, r.tokens[account], eventsPath+"?types=none")
+	s.expect(message{id: "0"})
+	heard, told := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				r.rows.tell(account, schemas.ServerID(12).Ref(), "x", "1")
+			case <-heard:
+				return
+			}
+		}
+	}()
+	if m, err := s.next(); err != nil || m.data != "" || len(m.id) < 3 {
+		t.Errorf("the stream has %+v, %v, want a place behind 100 events or more", m, err)
+	}
+	close(heard)
+	<-told
+}
+
 func TestASlowReaderIsToldToComeAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/schemas"
@@ -26,6 +27,7 @@ type module struct {
 	reader     storage.Reader
 	events     storage.EventReader
 	watches    *edge.Watches
+	now        func() time.Time
 }
 
 // New is the module ozone.events.
@@ -36,7 +38,7 @@ func (m *module) ID() string { return "ozone.events" }
 
 // Routes mounts the log, the snapshot to begin it from, and the histories.
 func (m *module) Routes(d edge.Deps, r *edge.Router) error {
-	m.operations, m.reader, m.events, m.watches = d.Operations, d.Reader, d.Events, d.Watches
+	m.operations, m.reader, m.events, m.watches, m.now = d.Operations, d.Reader, d.Events, d.Watches, d.Now
 	return r.HandleAll([]edge.Route{
 		{Verb: "GET", Path: "/ozone/v1/{account}/events", Handle: m.list},
 		{Verb: "GET", Path: "/ozone/v1/{account}/snapshot", Handle: m.snapshot},

@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/storage"
@@ -33,29 +34,44 @@ func (m *module) follow(ctx context.Context, r *edge.Request, after storage.Curs
 	return edge.Response{Stream: func(s *edge.Stream) {
 		defer w.Close()
 		s.Event(string(after), "", nil)
-		for err := s.Flush(); err == nil; err = send(ctx, s, w, &f) {
+		to := follower{stream: s, watch: w, filter: f, now: m.now, spoke: m.now()}
+		for err := s.Flush(); err == nil; err = to.send(ctx) {
 		}
 	}}, nil
 }
 
-// send writes what comes next, or a sign of life; an error ends the stream. Its last event says where to go on.
-func send(ctx context.Context, s *edge.Stream, w *edge.Watch, f *filter) error {
-	rows, at, err := w.Next(ctx, edge.Heartbeat)
-	switch {
-	case errors.Is(err, edge.ErrDraining):
-		s.Comment("the service stops here: connect again")
-	case err != nil:
-		s.Event("", "resync", resync(at, err))
-	case len(rows) == 0:
-		s.Comment("heartbeat")
-		s.Event(string(at), "", nil)
-	}
+// follower is a client that follows.
+type follower struct {
+	stream *edge.Stream
+	watch  *edge.Watch
+	filter filter
+	now    func() time.Time
+	spoke  time.Time // when it was sent something
+}
+
+// send writes what comes next of what is wanted, or a sign of life; an error ends the stream. Its last event says where to go on.
+func (to *follower) send(ctx context.Context) error {
+	rows, at, err := to.watch.Next(ctx, edge.Heartbeat)
+	silent := true
 	for i := range rows {
-		if f.wants(&rows[i]) {
-			s.Event(string(rows[i].Cursor), "", rows[i].Body)
+		if to.filter.wants(&rows[i]) {
+			to.stream.Event(string(rows[i].Cursor), "", rows[i].Body)
+			silent = false
 		}
 	}
-	return errors.Join(err, s.Flush())
+	switch {
+	case errors.Is(err, edge.ErrDraining):
+		to.stream.Comment("the service stops here: connect again")
+	case err != nil:
+		to.stream.Event("", "resync", resync(at, err))
+	case silent && to.now().Sub(to.spoke) < edge.Heartbeat:
+		return nil
+	case silent:
+		to.stream.Comment("heartbeat")
+		to.stream.Event(string(at), "", nil)
+	}
+	to.spoke = to.now()
+	return errors.Join(err, to.stream.Flush())
 }
 
 // resync is the notice that a stream ends before it has sent everything.
