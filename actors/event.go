@@ -38,7 +38,7 @@ func (s *shard) eventRow(t *turn, d *decided, ev *core.Event, cause schemas.Oper
 		SpecVersion: "1.0", ID: key + "-" + strconv.FormatInt(ev.Sequence, 10), Source: "/ozone/" + sources[d.ref.Kind] + "/" + id,
 		Type: "ozone." + name, Time: t.now, RecordedTime: t.now, Sequence: fmt.Sprintf("%020d", ev.Sequence), PartitionKey: key,
 		CausationID: string(cause), DataSchema: "/schemas/events/" + name + "/1.json",
-		Data: schemas.EventData{Before: d.before, Error: ev.Error},
+		Data: schemas.EventData{Before: d.before, Error: ev.Error, Backup: ev.Backup},
 	}
 	if d.account != 0 {
 		e.Account = strconv.FormatInt(int64(d.account), 10)

@@ -142,6 +142,7 @@ func (s *sender) admit(ctx context.Context, cmd *schemas.Command) (schemas.Answe
 		return schemas.Answer{}, err
 	}
 	m.ReplyTo = bus.ReplyQueue(s.config.ID)
+	m.Direct = true // who dies with the process has promised nothing yet
 	answer := s.replies.expect(cmd.ID)
 	defer s.replies.forget(cmd.ID)
 	wait, cancel := context.WithTimeout(ctx, s.config.Wait)

@@ -69,6 +69,7 @@ func (s *Server) answer(ctx context.Context, r *Request) (Response, error) {
 			return Response{}, err
 		}
 	}
+	plantDefect(r)
 	return route.Handle(ctx, r)
 }
 

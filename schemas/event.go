@@ -37,6 +37,7 @@ type EventData struct {
 	Before    json.RawMessage `json:"before,omitempty"`
 	Operation *EventOperation `json:"operation,omitempty"`
 	Error     *OperationError `json:"error,omitempty"`
+	Backup    *BackupFact     `json:"backup,omitempty"`
 }
 
 // Of is where the data has a source of that kind; nil: such sources have no events.

@@ -70,6 +70,8 @@ type Params struct {
 	// Address is the public address to be shared, by a server that is there or from its create on.
 	Address   string `json:"address,omitempty"`
 	Configure bool   `json:"configure,omitempty"` // a shared address is written into the guest too
+	// Backups is the schedule of backup_schedule.set.
+	Backups *BackupSchedule `json:"backups,omitempty"`
 }
 
 // To is the step's host agent; steps go to its queue, not to its actor.

@@ -21,6 +21,8 @@ const (
 	ImageDelete         Action = "image.delete"
 	SharedIPGroupCreate Action = "shared_ip_group.create"
 	SharedIPGroupDelete Action = "shared_ip_group.delete"
+	BackupSet           Action = "backup_schedule.set"
+	BackupDisable       Action = "backup_schedule.disable"
 
 	// ServerSuspend and the three below are the operator's: no v1.0 request makes them.
 	ServerSuspend  Action = "server.suspend"

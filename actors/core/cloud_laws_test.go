@@ -42,6 +42,9 @@ func (w *cloud) busyWith() string {
 		return "request " + w.rows.outboxOrder[0]
 	}
 	for _, s := range w.servers() {
+		if due(backupWakeAt(&s), w.now) {
+			return fmt.Sprintf("a backup of server %d", s.ID)
+		}
 		if s.Cursor != nil {
 			return fmt.Sprintf("server %d in %s at %s/%q", s.ID, s.Status, s.Cursor.Plan, s.Cursor.Step)
 		}
@@ -84,6 +87,7 @@ func (w *cloud) laws() {
 	w.limboLaw()
 	w.powerLaw()
 	w.groupLaw()
+	w.backupLaw()
 	if w.t.Failed() && w.name != "" {
 		w.t.Logf("%s: %s", w.name, w.trace())
 	}

@@ -14,7 +14,7 @@ import (
 type Input struct {
 	Now   time.Time
 	Rules *Rules
-	// NewOperation is the id for an operation that nobody asked for, an automatic confirm or revert; see MayOpen.
+	// NewOperation is the id for an operation that nobody asked for, as an automatic confirm or a backup; see MayOpen.
 	NewOperation schemas.OperationID
 }
 
@@ -137,6 +137,7 @@ type Event struct {
 	Phase     Phase
 	Operation schemas.OperationID
 	Error     *schemas.OperationError
+	Backup    *schemas.BackupFact
 }
 
 // refuse is the whole answer to a command that is not accepted; nothing else of the actor changes.
@@ -218,6 +219,12 @@ func (e *Effects) tell(to schemas.Ref, m any) { e.Tell = append(e.Tell, Told{to,
 func (e *Effects) event(sequence *int64, name string, p Phase, op schemas.OperationID, err *schemas.OperationError) {
 	*sequence++
 	e.Events = append(e.Events, Event{Sequence: *sequence, Name: name, Phase: p, Operation: op, Error: err})
+}
+
+// backup appends the next event of a source, about a backup.
+func (e *Effects) backup(sequence *int64, name string, fact schemas.BackupFact, err *schemas.OperationError) {
+	e.event(sequence, name, PhaseNone, "", err)
+	e.Events[len(e.Events)-1].Backup = &fact
 }
 
 func operationError(err *schemas.Error) *schemas.OperationError {
