@@ -29,6 +29,9 @@ var (
 func encode(r *Request, res Response) error {
 	out := &r.http.Response
 	t, isText := res.Body.(Text)
+	if _, isJSON := res.Body.(JSON); isJSON {
+		r.format = formatJSON
+	}
 	if res.Body != nil && !isText {
 		var err error
 		if r.out, err = appendBody(r.out[:0], res.Body, r.format); err != nil {
@@ -88,6 +91,15 @@ func setHeaders(h *fasthttp.ResponseHeader, fields []Field) {
 		h.SetCanonical([]byte(f.Name), []byte(f.Value)) // canonical: the name is sent as it is
 	}
 }
+
+// JSON is a body that is JSON in every format, as it is stored.
+type JSON []byte
+
+// AppendJSON appends the document as it is.
+func (j JSON) AppendJSON(dst []byte) []byte { return append(dst, j...) }
+
+// Form is none: it is no XML.
+func (j JSON) Form() *xmlform.Form { return nil }
 
 // Text is a body that is plain text in every format.
 type Text string

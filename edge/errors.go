@@ -32,6 +32,9 @@ var statusOf = map[schemas.Kind]int{
 	schemas.KindInternal:       fasthttp.StatusInternalServerError,
 }
 
+// StatusGone is the answer to who asks for events that are not kept any more. It has more to say than a fault.
+const StatusGone = fasthttp.StatusGone
+
 // How long a 503 that says nothing else asks to wait. A full cloud takes longer to change than a busy one.
 const (
 	retryUnavailable = 2 * time.Second

@@ -19,6 +19,9 @@ func isGzip(coding []byte) bool {
 
 // compress makes the answer's body gzip when the request offers that, a fault's too.
 func compress(ctx *fasthttp.RequestCtx) {
+	if ctx.Response.IsBodyStream() {
+		return
+	}
 	body := ctx.Response.Body()
 	if len(body) == 0 || !offersGzip(ctx.Request.Header.Peek(fasthttp.HeaderAcceptEncoding)) {
 		return

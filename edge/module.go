@@ -24,6 +24,8 @@ type Deps struct {
 	Commands   Commands
 	Operations *Operations
 	Reader     storage.Reader
+	Events     storage.EventReader
+	Watches    *Watches
 	Limits     storage.Limits
 	Backups    storage.Backups
 	Log        *slog.Logger

@@ -102,6 +102,8 @@ type Response struct {
 	// Modified is when what is shown changed last; zero: do not say.
 	Modified time.Time
 	Header   []Field
+	// Stream writes an answer that goes on instead of Body, until it returns; nil: there is none. It outlives the request.
+	Stream func(s *Stream)
 }
 
 // Field is a header line of a response. The name goes out in the letter case given.

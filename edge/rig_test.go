@@ -19,6 +19,7 @@ import (
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/bus/inproc"
 	"github.com/ozonecloud/ozone/edge"
+	"github.com/ozonecloud/ozone/edge/events"
 	"github.com/ozonecloud/ozone/edge/operations"
 	v10 "github.com/ozonecloud/ozone/edge/v10"
 	"github.com/ozonecloud/ozone/schemas"
@@ -56,9 +57,9 @@ func newRig(tb testing.TB, change func(*edge.Config)) *rig {
 		tb.Fatal(err)
 	}
 	c := edge.Config{
-		ID: "e1", Bus: b, Reader: r.rows, Tokens: r.rows, Limits: r.rows, Backups: r.rows, Sealer: sealer, Now: time.Now,
+		ID: "e1", Bus: b, Reader: r.rows, Events: r.rows, Tokens: r.rows, Limits: r.rows, Backups: r.rows, Sealer: sealer, Now: time.Now,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		PublicURL: "http://cloud.example:8774/", Modules: []edge.Module{v10.New(), operations.New()},
+		PublicURL: "http://cloud.example:8774/", Modules: []edge.Module{v10.New(), operations.New(), events.New()},
 		Metrics: func(w io.Writer) error { _, err := io.WriteString(w, "ozone_up 1\n"); return err },
 	}
 	if change != nil {
@@ -253,7 +254,7 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-// rows are committed rows in memory: storage.Reader, storage.Tokens, storage.Limits and storage.Backups.
+// rows are committed rows in memory: storage.Reader, storage.EventReader, storage.Tokens, storage.Limits and storage.Backups.
 type rows struct {
 	mu         sync.Mutex // guards all below
 	objects    map[schemas.Ref]storage.Object
@@ -263,7 +264,10 @@ type rows struct {
 	users      map[string]storage.User
 	tokens     map[string]storage.Token
 	schedules  map[schemas.ServerID]schemas.BackupSchedule
-	fail       error // of every call
+	log        []storage.EventRow
+	forgotten  int    // so many events are not kept any more: a cursor before is gone
+	reading    func() // what a reading of several accounts waits for; nil: nothing
+	fail       error  // of every call
 }
 
 func newRows() *rows {

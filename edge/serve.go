@@ -28,7 +28,10 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}()
 	setVary(&ctx.Response.Header)
 	res, err := s.answer(s.base, r)
-	if err == nil {
+	switch {
+	case err == nil && res.Stream != nil:
+		s.stream(ctx, res)
+	case err == nil:
 		err = encode(r, res)
 	}
 	linger(ctx, err != nil && mayHaveBody(&ctx.Request.Header))

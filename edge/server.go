@@ -28,6 +28,7 @@ type Config struct {
 	ID     string // of this edge process: names its reply queue
 	Bus    bus.Bus
 	Reader storage.Reader
+	Events storage.EventReader
 	Tokens storage.Tokens
 	Limits storage.Limits
 	// Backups has the schedules.
@@ -55,8 +56,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.ID == "":
 		return errors.New("edge: no ID")
-	case c.Bus == nil, c.Reader == nil, c.Tokens == nil, c.Limits == nil, c.Backups == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
-		return errors.New("edge: Bus, Reader, Tokens, Limits, Backups, Sealer, Now or Log is missing")
+	case c.Bus == nil, c.Reader == nil, c.Events == nil, c.Tokens == nil, c.Limits == nil, c.Backups == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
+		return errors.New("edge: Bus, Reader, Events, Tokens, Limits, Backups, Sealer, Now or Log is missing")
 	case !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://"):
 		return fmt.Errorf("edge: public URL %q: want http:// or https://", c.PublicURL)
 	case c.Wait < 0:
@@ -86,6 +87,7 @@ type Server struct {
 	tokens     *tokens
 	replies    *replies
 	operations *Operations
+	watches    *Watches
 	requests   sync.Pool // of *Request
 
 	// base is the context of every request: it ends after the last one was answered, while fasthttp's own
@@ -109,13 +111,14 @@ func New(c Config) (*Server, error) {
 	s.requests.New = func() any { return &Request{} }
 	s.replies = newReplies(c.Bus, bus.ReplyQueue(c.ID), c.Log)
 	s.operations = newOperations(c.Reader, c.Now)
+	s.watches = newWatches(c.Events)
 	s.http = s.newHTTP()
 	if err := s.mountOwn(); err != nil {
 		return nil, err
 	}
 	d := Deps{
 		Commands: newSender(&s.config, s.replies, s.operations), Operations: s.operations,
-		Reader: c.Reader, Limits: c.Limits, Backups: c.Backups, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
+		Reader: c.Reader, Events: c.Events, Watches: s.watches, Limits: c.Limits, Backups: c.Backups, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
 	}
 	if err := mountAll(s.router, d, c.Modules); err != nil {
 		return nil, err
@@ -170,10 +173,11 @@ func (l *onceListener) Close() (err error) {
 }
 
 // Shutdown stops accepting and returns when the requests in flight are answered, or when ctx ends.
-// Whoever waits for a change of an operation gets what there is. It may be called twice, and before Serve.
+// Whoever waits for a change of an operation gets what there is, and streams end. It may be called twice, and before Serve.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.close()
 	s.operations.stop()
+	s.watches.stop()
 	err := s.http.ShutdownWithContext(ctx)
 	s.end()
 	s.replies.stop()

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
 )
@@ -29,7 +30,23 @@ type EventReader interface {
 	// soon after its commit: once no commit is under way that may come before it.
 	// Errors: ErrCursorGone; *schemas.Error of KindInvalid for what is no cursor.
 	Events(ctx context.Context, account schemas.AccountID, after Cursor, limit int) (EventPage, error)
+	// EventsOfAll is Events of several accounts, in the same order.
+	EventsOfAll(ctx context.Context, accounts []schemas.AccountID, after Cursor, limit int) (EventPage, error)
 	// EventsEnd is about the end of the log: rows that are read from now on show everything before it, and may show already what
 	// follows it.
 	EventsEnd(ctx context.Context) (Cursor, error)
+	// Behind tells whether place a is behind place b in the log of one store.
+	Behind(a, b Cursor) bool
+	// History is what is kept of the events of one source of an account, without cursors, by ascending sequence.
+	History(ctx context.Context, account schemas.AccountID, f HistoryFilter) ([]EventRow, error)
+}
+
+// HistoryFilter narrows the events of a source; zero members but Limit do not narrow.
+type HistoryFilter struct {
+	Source schemas.Ref
+	After  int64     // sequence
+	Since  time.Time // at this time or later
+	Until  time.Time // at this time or earlier
+	Last   bool      // the last ones count, and come in descending order
+	Limit  int       // at least 1
 }

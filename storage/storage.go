@@ -194,6 +194,8 @@ type EventRow struct {
 	Type     string
 	Time     time.Time
 	Body     []byte // a schemas.Event
+	// Cursor is the place behind it in the log, from EventReader alone.
+	Cursor Cursor
 }
 
 // OutboxRow is a request to another shard that is repeated until it is answered.

@@ -44,6 +44,9 @@ func (m *module) get(ctx context.Context, r *edge.Request) (edge.Response, error
 		return edge.Response{}, err
 	}
 	id := schemas.OperationID(r.Param("operation"))
+	if r.WantsStream() {
+		return m.follow(ctx, r.Account, id)
+	}
 	patience := min(time.Duration(wait)*time.Second, edge.MaxWait)
 	row, err := m.operations.AwaitChange(ctx, r.Account, id, patience)
 	if err != nil {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/jmoiron/sqlx"
 
@@ -16,7 +17,7 @@ const pageSpan = 4096
 const (
 	selectEnds = `SELECT coalesce((SELECT min(position) FROM event), 1) AS first, coalesce((SELECT max(position) FROM event), 0) AS last`
 	selectPage = `SELECT 0 AS xact, ` + sqlstore.EventColumns + ` FROM event
-		WHERE position > $1 AND position <= $2 AND account = $3 ORDER BY position LIMIT $4`
+		WHERE position > $1 AND position <= $2 AND account IN (SELECT value FROM json_each($3)) ORDER BY position LIMIT $4`
 	selectTime = `SELECT time FROM event WHERE position = $1`
 )
 
@@ -26,7 +27,7 @@ type ends struct {
 }
 
 // Page reads events by their positions, which ascend without gaps in the order of the commits.
-func (dialect) Page(ctx context.Context, tx *sqlx.Tx, account int64, after sqlstore.Place, limit int) (sqlstore.LogPage, error) {
+func (dialect) Page(ctx context.Context, tx *sqlx.Tx, accounts []int64, after sqlstore.Place, limit int) (sqlstore.LogPage, error) {
 	var page sqlstore.LogPage
 	var log ends
 	if err := tx.GetContext(ctx, &log, selectEnds); err != nil {
@@ -37,7 +38,11 @@ func (dialect) Page(ctx context.Context, tx *sqlx.Tx, account int64, after sqlst
 	}
 	from := max(after.Position, log.First-1)
 	upto := min(from+pageSpan, log.Last)
-	if err := tx.SelectContext(ctx, &page.Rows, selectPage, from, upto, account, limit); err != nil {
+	wanted, err := json.Marshal(accounts)
+	if err != nil {
+		return page, err
+	}
+	if err := tx.SelectContext(ctx, &page.Rows, selectPage, from, upto, string(wanted), limit); err != nil {
 		return page, err
 	}
 	page.Next.Position = upto

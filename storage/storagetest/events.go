@@ -15,6 +15,8 @@ import (
 
 var eventCases = []testCase{
 	{"an account's events are read page by page", testEventPages},
+	{"several accounts are followed in one order, from any event on", testEventsOfAll},
+	{"a source has a history", testHistory},
 	{"who begins at the end gets what follows", testEventsEnd},
 	{"a reader beside commits gets each event once", func(r *rig) { FollowEvents(r.t, r.s) }},
 	{"a cursor is gone when what it would miss was swept", testSweptCursor},
@@ -76,6 +78,79 @@ func testEventPages(r *rig) {
 		}
 		if page, err := r.s.Events(r.t.Context(), bob, f.at, limit); err != nil || len(page.Events) != 0 || page.More {
 			r.t.Errorf("Events() at the end = %+v, %v, want an empty page with nothing behind it", page, err)
+		}
+	}
+}
+
+// testEventsOfAll reads the events of two of three accounts, and on from the place of each.
+func testEventsOfAll(r *rig) {
+	t := r.t
+	const carol = bob + 1
+	for n := range int64(4) {
+		for i, account := range []schemas.AccountID{alice, bob, carol} {
+			u := r.of(account)
+			e := r.event(schemas.ServerID(i+1).Ref(), n+1, "x", "")
+			e.Account, e.Shard = account, u.Shard
+			u.Events = append(u.Events, e)
+			r.commit(u)
+		}
+	}
+	var all []storage.EventRow
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for at := storage.Cursor(""); len(all) < 8; {
+		page, err := r.s.EventsOfAll(ctx, []schemas.AccountID{bob, alice}, at, 3)
+		if err != nil {
+			t.Fatalf("EventsOfAll(%q) = %v, after %d events", at, err, len(all))
+		}
+		all, at = append(all, page.Events...), page.Next
+	}
+	for i, e := range all {
+		if want := schemas.ServerID(i%2 + 1).Ref(); e.Ref != want || e.Sequence != int64(i/2+1) {
+			t.Errorf("event %d is number %d of %s, want %d of %s", i, e.Sequence, e.Ref, i/2+1, want)
+		}
+		page, err := r.s.EventsOfAll(ctx, []schemas.AccountID{alice, bob}, e.Cursor, 8)
+		if err != nil || len(page.Events) != len(all)-i-1 {
+			t.Errorf("behind event %d there are %d, %v, want %d", i, len(page.Events), err, len(all)-i-1)
+		}
+		for k, other := range all {
+			if r.s.Behind(e.Cursor, other.Cursor) != (i > k) {
+				t.Errorf("Behind(%q, %q) = %v", e.Cursor, other.Cursor, i <= k)
+			}
+		}
+	}
+}
+
+func testHistory(r *rig) {
+	t, source := r.t, schemas.ServerID(1).Ref()
+	u := r.of(alice)
+	at := r.now()
+	for n := range int64(4) {
+		e := r.event(source, n+1, "x", "")
+		e.Time = at.Add(time.Duration(n) * time.Second)
+		u.Events = append(u.Events, e, r.event(schemas.ServerID(2).Ref(), n+1, "x", ""))
+	}
+	r.commit(u)
+	for _, c := range []struct {
+		account schemas.AccountID
+		f       storage.HistoryFilter
+		want    string
+	}{
+		{alice, storage.HistoryFilter{Source: source, Limit: 9}, "[1 2 3 4]"},
+		{alice, storage.HistoryFilter{Source: source, After: 1, Limit: 2}, "[2 3]"},
+		{alice, storage.HistoryFilter{Source: source, Last: true, Limit: 3}, "[4 3 2]"},
+		{alice, storage.HistoryFilter{Source: source, Until: at.Add(time.Second), Last: true, Limit: 1}, "[2]"},
+		{alice, storage.HistoryFilter{Source: source, Since: at.Add(time.Second), Until: at.Add(2 * time.Second), Limit: 9}, "[2 3]"},
+		{alice, storage.HistoryFilter{Source: schemas.ImageID(1).Ref(), Limit: 9}, "[]"},
+		{bob, storage.HistoryFilter{Source: source, Limit: 9}, "[]"},
+	} {
+		list, err := r.s.History(t.Context(), c.account, c.f)
+		got := make([]int64, len(list))
+		for i := range list {
+			got[i] = list[i].Sequence
+		}
+		if err != nil || fmt.Sprint(got) != c.want {
+			t.Errorf("History(%d, %+v) = %v, %v, want %s", c.account, c.f, got, err, c.want)
 		}
 	}
 }
