@@ -57,6 +57,8 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Tokens
 	Limits
 	LimitSetter
+	BusUsers
+	BusUserSetter
 	Operator
 	HostNumbers
 	Seal
