@@ -292,6 +292,10 @@ func (n *Node) startEdge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	door, err := n.door()
+	if err != nil {
+		return err
+	}
 	ln, err := n.listen(ctx)
 	if err != nil {
 		return err
@@ -299,7 +303,7 @@ func (n *Node) startEdge(ctx context.Context) error {
 	n.listener = ln
 	n.edge, err = edge.New(edge.Config{
 		ID: n.id, Bus: n.bus, Reader: n.store, Tokens: n.store, Limits: n.store, Sealer: n.sealer, Now: n.now, Log: n.cfg.Log,
-		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), RateLimits: limits, Ready: n.ready, Metrics: n.metrics(),
+		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), Door: door, RateLimits: limits, Ready: n.ready, Metrics: n.metrics(),
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())

@@ -38,6 +38,8 @@ type Config struct {
 	// Wait is how long a write waits for its admission; default DefaultWait.
 	Wait    time.Duration
 	Modules []Module
+	// Door is where commands come from beside HTTP; nil: nowhere.
+	Door *Door
 	// RateLimits are those of accounts that have none of their own; nil: none.
 	RateLimits schemas.RateLimits
 	// Ready is nil when ready, else why not, for /readyz; nil means always ready.
@@ -84,6 +86,7 @@ type Server struct {
 	tokens     *tokens
 	replies    *replies
 	operations *Operations
+	door       *door     // nil: there is none
 	requests   sync.Pool // of *Request
 
 	// base is the context of every request: it ends after the last one was answered, while fasthttp's own
@@ -111,11 +114,16 @@ func New(c Config) (*Server, error) {
 	if err := s.mountOwn(); err != nil {
 		return nil, err
 	}
+	send := newSender(&s.config, s.replies, s.operations)
 	d := Deps{
-		Commands: newSender(&s.config, s.replies, s.operations), Operations: s.operations,
+		Commands: send, Operations: s.operations,
 		Reader: c.Reader, Limits: c.Limits, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
 	}
 	if err := mountAll(s.router, d, c.Modules); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.door, err = newDoor(s, send); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -129,6 +137,9 @@ func (s *Server) Serve(ln net.Listener) error {
 	}
 	if err := s.replies.start(s.base); err != nil {
 		return errors.Join(err, once.Close())
+	}
+	if s.door != nil {
+		s.door.start()
 	}
 	if err := s.http.Serve(once); err != nil {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
@@ -172,6 +183,9 @@ func (l *onceListener) Close() (err error) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.close()
 	s.operations.stop()
+	if s.door != nil {
+		s.door.stop()
+	}
 	err := s.http.ShutdownWithContext(ctx)
 	s.end()
 	s.replies.stop()

@@ -53,7 +53,7 @@ func decodeAll(t *testing.T, data []byte, doc document.Value) {
 	t.Helper()
 	_, _ = actionOrder(doc)
 	_, _ = imageParams(doc)
-	_, _, _ = updateParams(doc)
+	_, _ = updateOrder(doc)
 	o, err := createOrder(doc)
 	if err != nil {
 		return
