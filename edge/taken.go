@@ -224,10 +224,12 @@ func (t *taken) answer(ctx context.Context, kind string, content any) error {
 	return err
 }
 
-// bury keeps a message that nobody can be told about. What it was sent for is not done.
+// bury keeps the head of a message that nobody can be told about. What it was sent for is not done. The body may have a password.
 func (i *ingress) bury(ctx context.Context, m *bus.Delivery, reason string) error {
+	head := m.Message
+	head.Body = nil
 	i.server.config.Log.Debug("command is a dead letter", "queue", string(i.queue), "reason", reason)
 	return bus.Bury(ctx, i.Bus, bus.DeadLetter{
-		Message: m.Message, From: i.queue, Redeliveries: m.Redeliveries, Reason: reason, Died: i.server.config.Now(),
+		Message: head, From: i.queue, Redeliveries: m.Redeliveries, Reason: reason, Died: i.server.config.Now(),
 	})
 }

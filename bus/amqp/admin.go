@@ -62,7 +62,16 @@ func (a *Admin) Exists(ctx context.Context, user string) (bool, error) {
 	return err == nil, err
 }
 
-// PutUser makes a user with its queues and rights, or gives the one that is there this password and all the rest anew.
+// EndUser ends a user with its connections; its queues stay.
+func (a *Admin) EndUser(ctx context.Context, user string) error {
+	err := a.call(ctx, http.MethodDelete, nil, nil, "users", user)
+	if errors.Is(err, errNotThere) {
+		return nil
+	}
+	return err
+}
+
+// PutUser makes a user with its rights, and those of its queues that are not there.
 func (a *Admin) PutUser(ctx context.Context, user, password string, account schemas.AccountID) error {
 	if err := a.make(ctx, userPart(user)); err != nil {
 		return err
@@ -82,13 +91,19 @@ func (a *Admin) PutUser(ctx context.Context, user, password string, account sche
 	return a.put(ctx, userRights(user), "permissions", a.vhost, user)
 }
 
-// DropUser ends a user, its connections and its queues with all that is in them.
+// DropUser ends a user, its connections and its queues with all that is in them. Again it does what is left.
 func (a *Admin) DropUser(ctx context.Context, user string) error {
+	if err := a.EndUser(ctx, user); err != nil {
+		return err
+	}
 	queues, err := a.Queues(ctx, user)
+	if errors.Is(err, errNotThere) { // the virtual host is gone
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	drops := [][]string{{"users", user}, {"exchanges", a.vhost, string(bus.IngressQueue(user))}, {"queues", a.vhost, string(bus.IngressQueue(user))}}
+	drops := [][]string{{"exchanges", a.vhost, string(bus.IngressQueue(user))}, {"queues", a.vhost, string(bus.IngressQueue(user))}}
 	for _, q := range queues {
 		drops = append(drops, []string{"queues", a.vhost, q.Name})
 	}
