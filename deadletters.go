@@ -12,16 +12,19 @@ import (
 )
 
 // DeadLetters is how an operator reads what nobody could deal with: of the nodes, and of what programs of tenants have sent.
-type DeadLetters struct{ cfg Config }
+type DeadLetters struct {
+	cfg Config
+	now func() time.Time
+}
 
 // OpenDeadLetters needs the broker only. A bus in memory keeps dead letters for its tests; there the log has them.
-func OpenDeadLetters(cfg Config) (*DeadLetters, error) {
+func OpenDeadLetters(cfg Config, now func() time.Time) (*DeadLetters, error) {
 	cfg = cfg.withDefaults()
 	if !onRabbitMQ(cfg.Bus) {
 		return nil, errors.New("dead letters are kept by RabbitMQ: name the cloud's broker with --bus amqp://USER:PASSWORD@HOST/VHOST. " +
 			"Without a broker they are errors in the log of the node")
 	}
-	return &DeadLetters{cfg}, nil
+	return &DeadLetters{cfg, now}, nil
 }
 
 // Each shows every dead letter until show says stop: those of the nodes, then those of tenants, each oldest first.
@@ -35,7 +38,7 @@ func (d *DeadLetters) Each(ctx context.Context, show func(bus.DeadLetter) (stop 
 // Replay sends a dead letter again to the queue that it came from and removes it. What a tenant's program sent only that can send
 // again: the broker vouches for nobody else in its name.
 func (d *DeadLetters) Replay(ctx context.Context, id string) error {
-	b, err := openBus(ctx, &d.cfg, time.Now, "ozone operator")
+	b, err := openBus(ctx, &d.cfg, d.now, "ozone operator")
 	if err != nil {
 		return err
 	}
@@ -45,7 +48,7 @@ func (d *DeadLetters) Replay(ctx context.Context, id string) error {
 			return false, false, nil
 		}
 		found = true
-		if err := replayable(l); err != nil {
+		if err := replayable(l, d.now()); err != nil {
 			return false, true, err
 		}
 		err = bus.Send(ctx, b, l.From, l.Message)
@@ -57,11 +60,11 @@ func (d *DeadLetters) Replay(ctx context.Context, id string) error {
 	return errors.Join(err, b.Close())
 }
 
-func replayable(l bus.DeadLetter) error {
+func replayable(l bus.DeadLetter, now time.Time) error {
 	switch {
 	case strings.HasPrefix(string(l.From), string(bus.IngressQueue(""))) || l.From == bus.ExpiredQueue:
 		return fmt.Errorf("message %q came from a tenant's program: only that can send it again, in its own name", l.ID)
-	case !l.Expires.IsZero() && l.Expires.Before(time.Now()):
+	case !l.Expires.IsZero() && l.Expires.Before(now):
 		return fmt.Errorf("message %q expired at %s: nobody would take it", l.ID, l.Expires.UTC().Format(time.RFC3339))
 	default:
 		return nil
@@ -77,7 +80,7 @@ func (d *DeadLetters) each(ctx context.Context, look func(bus.DeadLetter) (take,
 		return take, stop, err
 	}
 	read := func(where, queue string) error {
-		return amqp.EachDead(ctx, amqp.Config{URL: where, Name: "ozone operator", Now: time.Now, Log: d.cfg.Log}, queue, until)
+		return amqp.EachDead(ctx, amqp.Config{URL: where, Name: "ozone operator", Now: d.now, Log: d.cfg.Log}, queue, until)
 	}
 	if err := read(d.cfg.Bus, amqp.NodesDead); err != nil || stopped {
 		return err

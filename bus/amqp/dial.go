@@ -22,7 +22,7 @@ const (
 	writeTime = 3 * heartbeat
 )
 
-// ErrNoVhost: the virtual host cannot be used.
+// ErrNoVhost says that a virtual host cannot be used.
 var ErrNoVhost = errors.New("it is not there, or the user may not use it")
 
 // dialer makes connections with one setting.

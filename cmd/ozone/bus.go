@@ -59,7 +59,10 @@ type busUserCreateCmd struct {
 func (c *busUserCreateCmd) Run(ctx context.Context, e *env) error {
 	return c.with(ctx, e, func(o *ozone.BusOperator) error {
 		made, err := o.CreateUser(ctx, schemas.AccountID(c.Account), c.Name)
-		return errors.Join(err, printUser(e, made, err))
+		if err != nil {
+			return err
+		}
+		return printUser(e, made)
 	})
 }
 
@@ -72,14 +75,14 @@ type busUserRotateCmd struct {
 func (c *busUserRotateCmd) Run(ctx context.Context, e *env) error {
 	return c.with(ctx, e, func(o *ozone.BusOperator) error {
 		made, err := o.RotateUser(ctx, c.Name)
-		return errors.Join(err, printUser(e, made, err))
+		if err != nil {
+			return err
+		}
+		return printUser(e, made)
 	})
 }
 
-func printUser(e *env, c ozone.BusCredentials, failed error) error {
-	if failed != nil {
-		return nil
-	}
+func printUser(e *env, c ozone.BusCredentials) error {
 	_, err := fmt.Fprintf(e.out, "account  %d\nuser     %s\npassword %s\nurl      %s\ncommands exchange %s\nanswers  queue %s\nevents   queue %s\n",
 		c.Account, c.User, c.Password, c.URL, bus.IngressQueue(c.User), bus.RepliesQueue(c.User), bus.EventsQueue(c.User))
 	return err

@@ -18,7 +18,7 @@ type busDeadCmd struct {
 
 // open is the way to the dead letters.
 func (b broker) open(e *env) (*ozone.DeadLetters, error) {
-	return ozone.OpenDeadLetters(ozone.Config{Bus: b.Bus, TenantsVhost: b.TenantsVhost, Log: e.log})
+	return ozone.OpenDeadLetters(ozone.Config{Bus: b.Bus, TenantsVhost: b.TenantsVhost, Log: e.log}, time.Now)
 }
 
 type deadListCmd struct {

@@ -29,8 +29,10 @@ func (m *module) Submissions() map[schemas.Action]edge.Submission {
 		schemas.ServerResize:        {Verb: http.MethodPost, Params: edge.Members{"flavorId": nil}, Order: targeted(resize)},
 		schemas.ServerResizeConfirm: {Verb: http.MethodPost, Params: none, Order: targeted(bare(schemas.ServerResizeConfirm))},
 		schemas.ServerResizeRevert:  {Verb: http.MethodPost, Params: none, Order: targeted(bare(schemas.ServerResizeRevert))},
-		schemas.ServerShareIP: {Verb: http.MethodPut, Order: targeted(submitShare),
-			Params: edge.Members{"sharedIpGroupId": nil, "configureServer": nil, "address": nil}},
+		schemas.ServerShareIP: {
+			Verb: http.MethodPut, Order: targeted(submitShare),
+			Params: edge.Members{"sharedIpGroupId": nil, "configureServer": nil, "address": nil},
+		},
 		schemas.ServerUnshareIP:     {Verb: http.MethodDelete, Params: edge.Members{"address": nil}, Order: targeted(submitUnshare)},
 		schemas.ServerImage:         {Verb: http.MethodPost, Params: edge.Members{"name": nil, "serverId": nil}, Order: submitImage},
 		schemas.ImageDelete:         {Verb: http.MethodDelete, Params: none, Order: targeted(bare(schemas.ImageDelete))},
