@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/actors"
 	"github.com/ozonecloud/ozone/bus/amqp"
 	"github.com/ozonecloud/ozone/edge"
 )
@@ -20,25 +20,32 @@ func (c Config) tenantsURL() (string, error) {
 	return u.String(), nil
 }
 
-// openTenants is the bus of programs of tenants, which is on the broker of the nodes; nil when the nodes have none.
-func (n *Node) openTenants() (bus.Tenants, error) {
+// openTenants makes the way to programs of tenants, which are on the broker of the nodes.
+func (n *Node) openTenants(context.Context) error {
 	if !onRabbitMQ(n.cfg.Bus) {
-		return nil, nil //nolint:nilnil // there is none
+		return nil
 	}
 	where, err := n.cfg.tenantsURL()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	t := amqp.NewTenants(amqp.Config{URL: where, Name: n.name() + " tenants", Log: n.cfg.Log, Now: n.now})
-	n.onStop("tenants' bus", func(context.Context) error { return t.Close() })
-	return t, nil
+	n.tenants = amqp.NewTenants(amqp.Config{URL: where, Name: n.name() + " tenants", Log: n.cfg.Log, Now: n.now})
+	n.onStop("tenants' bus", func(context.Context) error { return n.tenants.Close() })
+	return nil
 }
 
 // door is where an edge takes commands beside HTTP; nil: nowhere.
-func (n *Node) door() (*edge.Door, error) {
-	t, err := n.openTenants()
-	if t == nil || err != nil {
-		return nil, err
+func (n *Node) door() *edge.Door {
+	if n.tenants == nil {
+		return nil
 	}
-	return &edge.Door{Bus: t, Users: n.store}, nil
+	return &edge.Door{Bus: n.tenants, Users: n.store}
+}
+
+// publishing is where an engine sends events; nil: nowhere.
+func (n *Node) publishing() *actors.Publishing {
+	if n.tenants == nil {
+		return nil
+	}
+	return &actors.Publishing{Bus: n.tenants, Store: n.store}
 }

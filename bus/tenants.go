@@ -11,9 +11,9 @@ type Tenants interface {
 	DeadLetters
 	// Consume is that of Bus. Its deliveries have what their sender says in Outside.
 	Consume(ctx context.Context, a Address, prefetch int) (Consumer, error)
-	// Post publishes and returns when the bus vouches for it. Errors are those of Publisher's confirmations; ErrUnroutable
-	// is none for a topic that nobody has subscribed.
-	Post(ctx context.Context, p Post) error
+	// Post publishes in order and returns when the bus vouches for all; with an error nobody knows which of them it has. Errors are
+	// those of Publisher's confirmations; ErrUnroutable is none for a topic that nobody has subscribed.
+	Post(ctx context.Context, posts ...Post) error
 	// Close ends every consumer and returns when nothing moves any more. It may be called twice.
 	Close() error
 }
@@ -37,6 +37,9 @@ func Owns(user string, a Address) bool {
 	return false
 }
 
+// TopicEvents has the events of all accounts.
+const TopicEvents = "events"
+
 // ExpiredQueue has what expired in an ingress queue before it was taken.
 const ExpiredQueue Address = "expired"
 
@@ -51,7 +54,7 @@ type Outside struct {
 	Headers         map[string]string // those that are text
 }
 
-// Post is a message to programs of tenants.
+// Post is a message to programs of tenants. All that is under one topic arrives in the order of its publishing.
 type Post struct {
 	Topic         string // the topic exchange; "": the queue that Key names
 	Key           string

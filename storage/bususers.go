@@ -29,3 +29,11 @@ type BusUser struct {
 	RateLimits schemas.RateLimits // of the account, where they differ from the usual
 	Created    time.Time
 }
+
+// EventCursors is for who sends events to the tenants' bus.
+type EventCursors interface {
+	// SentEvents is how far the events of an account are sent; "": none are.
+	SentEvents(ctx context.Context, account schemas.AccountID) (Cursor, error)
+	// SaveSentEvents keeps that.
+	SaveSentEvents(ctx context.Context, account schemas.AccountID, upTo Cursor) error
+}

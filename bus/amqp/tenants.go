@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -61,15 +62,38 @@ func (t *Tenants) Bury(ctx context.Context, l bus.DeadLetter) error {
 	return b.Bury(ctx, l)
 }
 
-// Post publishes and waits for the confirm.
-func (t *Tenants) Post(ctx context.Context, m bus.Post) error {
+// Post publishes in order and waits for every confirm.
+func (t *Tenants) Post(ctx context.Context, posts ...bus.Post) error {
 	b, err := t.connected(ctx)
 	if err != nil {
 		return err
 	}
+	confirmed := make(chan error, len(posts)) // as many come, none blocks
+	for i := range posts {
+		p, err := posting(&posts[i])
+		if err == nil {
+			err = b.hand(ctx, p, func(err error) { confirmed <- err })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for range posts {
+		select {
+		case err := <-confirmed:
+			errs = append(errs, err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func posting(m *bus.Post) (publishing, error) {
 	for _, name := range []string{m.Key, m.ID, m.Type, m.CorrelationID} {
 		if len(name) > maxName {
-			return fmt.Errorf("post to %.40s: %.40s... is longer than %d bytes", m.Key, name, maxName)
+			return publishing{}, fmt.Errorf("post to %.40s: %.40s... is longer than %d bytes", m.Key, name, maxName)
 		}
 	}
 	p := publishing{exchange: m.Topic, key: m.Key, topic: m.Topic != "", Publishing: amqp091.Publishing{
@@ -82,7 +106,7 @@ func (t *Tenants) Post(ctx context.Context, m bus.Post) error {
 		}
 		p.Headers[name] = value
 	}
-	return b.send(ctx, p)
+	return p, nil
 }
 
 // Close ends the connection.

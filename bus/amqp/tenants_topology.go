@@ -7,12 +7,9 @@ import (
 )
 
 // What is in the tenants' virtual host. Admin makes it; nodes and tenants have no right to. Source: docs/bus.md.
-const (
-	// TopicEvents is the topic exchange of the events of all accounts.
-	TopicEvents = "events"
-	// exchangeTenantsDead has what tenants sent and nobody could take, with a queue of the same name.
-	exchangeTenantsDead = "dead"
-)
+//
+// exchangeTenantsDead has what tenants sent and nobody could take, with a queue of the same name.
+const exchangeTenantsDead = "dead"
 
 // Bounds. Source: docs/numbers.md.
 const (
@@ -74,7 +71,7 @@ func quorumQueue(args map[string]any) queue {
 // commonPart is what all users share.
 func commonPart() tenantsPart {
 	return tenantsPart{
-		exchanges: map[string]exchange{TopicEvents: {"topic", true}, exchangeTenantsDead: {"topic", true}},
+		exchanges: map[string]exchange{bus.TopicEvents: {"topic", true}, exchangeTenantsDead: {"topic", true}},
 		queues: map[string]queue{
 			string(bus.ExpiredQueue): quorumQueue(map[string]any{
 				"x-single-active-consumer": true, "x-max-length": expiredLimit, "x-overflow": "reject-publish",
@@ -112,7 +109,7 @@ func eventsPart(name string, account int64, keys []string) tenantsPart {
 		"x-max-length": eventsLimit, "x-overflow": "drop-head", "x-message-ttl": eventsTTL, "x-expires": unusedQueue,
 	})}}
 	for _, key := range keys {
-		part.bindings = append(part.bindings, binding{TopicEvents, name, fmt.Sprintf("%d.%s", account, key)})
+		part.bindings = append(part.bindings, binding{bus.TopicEvents, name, fmt.Sprintf("%d.%s", account, key)})
 	}
 	return part
 }

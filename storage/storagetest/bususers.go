@@ -10,6 +10,7 @@ import (
 
 var busUserCases = []testCase{
 	{"users of the bus belong to an account", testBusUsers},
+	{"how far events are sent is kept by account", testSentEvents},
 }
 
 func testBusUsers(r *rig) {
@@ -46,5 +47,22 @@ func testBusUsers(r *rig) {
 	users, err = s.BusUsers(t.Context())
 	if err != nil || slices.ContainsFunc(users, func(u storage.BusUser) bool { return u.Name == "a" }) {
 		t.Errorf("BusUsers() = %+v, %v, want none of the name a", users, err)
+	}
+}
+
+func testSentEvents(r *rig) {
+	t, s := r.t, r.s
+	for _, upTo := range []storage.Cursor{"", "a.1", "b.2"} {
+		if upTo != "" {
+			if err := s.SaveSentEvents(t.Context(), alice, upTo); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := s.SentEvents(t.Context(), alice); err != nil || got != upTo {
+			t.Errorf("SentEvents() = %q, %v, want %q", got, err, upTo)
+		}
+	}
+	if got, err := s.SentEvents(t.Context(), bob); err != nil || got != "" {
+		t.Errorf("SentEvents() of another account = %q, %v, want none", got, err)
 	}
 }

@@ -190,21 +190,16 @@ func (o *outsider) raw(do func(*amqp091.Channel) error) error {
 		return err
 	}
 	closed := ch.NotifyClose(make(chan *amqp091.Error, 1))
-	if err := do(ch); err != nil {
+	if err = do(ch); err == nil {
+		err = ch.Confirm(false) // whatever the broker has against it comes before the answer to this
+	}
+	if !errors.Is(err, amqp091.ErrClosed) {
 		return err
 	}
-	// Whatever the broker has against it comes before the answer to this.
-	if err := ch.Confirm(false); err != nil {
-		select {
-		case why := <-closed:
-			if why != nil {
-				return why
-			}
-		default:
-		}
-		return err
+	if why := <-closed; why != nil {
+		return why
 	}
-	return nil
+	return err
 }
 
 // refused fails the test when the broker let it pass.

@@ -6,5 +6,11 @@ CREATE TABLE bus_user (
     created BIGINT NOT NULL
 ) WITHOUT ROWID;
 
+-- How far the events of an account are sent to the programs of its tenants.
+CREATE TABLE event_sent (
+    account BIGINT NOT NULL PRIMARY KEY,
+    upto TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- +goose Down
 SELECT 1;
