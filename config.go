@@ -36,6 +36,9 @@ type Config struct {
 	TenantsVhost string `help:"Virtual host of the broker for programs of tenants; ozone bus user create makes it." default:"tenants"`
 	// Hosts picks the physical machines: sim:N is N simulated ones, whose numbers the store gives out; sim:FIRST-LAST names them.
 	Hosts string `help:"Physical machines: sim:N is N simulated ones, sim:FIRST-LAST those with these numbers." default:"sim:8"`
+	// Clusters is how many clusters the hosts are spread over, each with its part of the pools. A cloud that has some keeps them;
+	// a process without a store must be told the same number.
+	Clusters int `help:"Clusters that the hosts are spread over by their numbers, each with its part of the pools; counts when the data directory is new, and for a process with the role host alone." default:"1"`
 
 	// SimDelay is how long a simulated host takes for each step; more than 0 to watch passing states.
 	SimDelay time.Duration `help:"How long a simulated host takes for each step." default:"0s"`
@@ -90,7 +93,7 @@ type Config struct {
 // Defaults is what zero fields mean.
 func Defaults() Config {
 	return Config{
-		Listen: "127.0.0.1:8774", Data: "./.data", Roles: allRoles, Bus: busInproc, TenantsVhost: "tenants", Store: storeSQLite, Hosts: "sim:8",
+		Listen: "127.0.0.1:8774", Data: "./.data", Roles: allRoles, Bus: busInproc, TenantsVhost: "tenants", Store: storeSQLite, Hosts: "sim:8", Clusters: 1,
 		SimRAMGiB: 128, SimDiskGB: 8000, PublicPool: "198.18.0.0/15", PrivatePool: "10.0.0.0/8",
 		Wait: edge.DefaultWait, Limits: "on", ConfirmAfter: 24 * time.Hour, RetryEvery: 10 * time.Second,
 		Quarantine: time.Minute, LostAfter: 20 * time.Second,
@@ -107,6 +110,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.TenantsVhost, d.TenantsVhost)
 	fill(&c.Store, d.Store)
 	fill(&c.Hosts, d.Hosts)
+	fill(&c.Clusters, d.Clusters)
 	fill(&c.SimRAMGiB, d.SimRAMGiB)
 	fill(&c.SimDiskGB, d.SimDiskGB)
 	fill(&c.PublicPool, d.PublicPool)
@@ -193,13 +197,19 @@ func stepNames() []schemas.StepName {
 }
 
 func (c Config) validatePools() []error {
+	if c.Clusters < 1 || c.Clusters > maxClusters {
+		return []error{fmt.Errorf("--clusters %d: want 1 to %d", c.Clusters, maxClusters)}
+	}
 	var errs []error
 	var pools []netip.Prefix
 	for _, pool := range []struct{ flag, cidr string }{{"public-pool", c.PublicPool}, {"private-pool", c.PrivatePool}} {
 		p, err := netip.ParsePrefix(pool.cidr)
-		if err != nil || !p.Addr().Is4() || p != p.Masked() || p.Bits() > 30 {
+		if err != nil || !p.Addr().Is4() || p != p.Masked() || p.Bits() > smallestPool {
 			errs = append(errs, fmt.Errorf("--%s %s: want an IPv4 range like 198.18.0.0/15, of four addresses or more", pool.flag, pool.cidr))
 			continue
+		}
+		if p.Bits()+partBits(c.Clusters) > smallestPool {
+			errs = append(errs, fmt.Errorf("--%s %s: too small for --clusters %d, want four addresses or more for each", pool.flag, pool.cidr, c.Clusters))
 		}
 		pools = append(pools, p)
 	}

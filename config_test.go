@@ -86,6 +86,9 @@ func TestValidateRefuses(t *testing.T) {
 		"a pool of IPv6":                {func(c *ozone.Config) { c.PublicPool = "2001:db8::/64" }, "--public-pool"},
 		"a pool with host bits":         {func(c *ozone.Config) { c.PrivatePool = "10.1.2.3/8" }, "--private-pool"},
 		"pools that overlap":            {func(c *ozone.Config) { c.PublicPool = "10.9.0.0/16" }, "overlap"},
+		"no clusters":                   {func(c *ozone.Config) { c.Clusters = -1 }, "--clusters"},
+		"too many clusters":             {func(c *ozone.Config) { c.Clusters = 65 }, "--clusters"},
+		"pools too small for clusters":  {func(c *ozone.Config) { c.Clusters, c.PublicPool = 3, "198.18.0.0/29" }, "--public-pool 198.18.0.0/29: too small"},
 		"an unknown step": {func(c *ozone.Config) {
 			c.StepTimeout = map[string]time.Duration{"boil": time.Second}
 		}, "boil"},

@@ -83,8 +83,12 @@ func (n *Node) demoText() string {
 	if n.roles.edge {
 		text += demoTemplate
 	}
+	program, err := os.Executable()
+	if err != nil { // it was removed meanwhile
+		program = "ozone"
+	}
 	return strings.NewReplacer(
-		"{url}", n.publicURL(), "{key}", n.demoKey, "{account}", fmt.Sprint(int64(demoAccount)), "{user}", demoUser, "{limits}", n.demoLimits.String(),
+		"{program}", program, "{url}", n.publicURL(), "{key}", n.demoKey, "{account}", fmt.Sprint(int64(demoAccount)), "{user}", demoUser, "{limits}", n.demoLimits.String(),
 	).Replace(text)
 }
 
@@ -95,7 +99,10 @@ Its rate limits are {limits}.
 
 const demoTemplate = `Paste into another shell:
 
-  # log in
+  # log in on the command line; {program} --help has what comes next
+  {program} login --url {url} --user {user} --key {key}
+  {program} flavor list
+  # the same over HTTP
   TOKEN=$(curl -sD- -o /dev/null -H 'X-Auth-User: {user}' -H 'X-Auth-Key: {key}' {url}/v1.0 | tr -d '\r' | sed -n 's/^X-Auth-Token: //p')
   CLOUD={url}/v1.0/{account}
   # what there is

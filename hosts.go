@@ -14,15 +14,13 @@ import (
 	"github.com/ozonecloud/ozone/schemas"
 )
 
-// theCluster is the cluster of the simulated hosts: one layer-2 network, as on one machine.
-const theCluster schemas.ClusterID = 1
-
 // machines are the simulated hosts with their agents.
 type machines struct {
-	cloud   *sim.Cloud
-	ledger  *agent.Ledger
-	agents  []*agent.Agent
-	inboxes []*inbox
+	cloud    *sim.Cloud
+	ledger   *agent.Ledger
+	clusters int // that they are spread over
+	agents   []*agent.Agent
+	inboxes  []*inbox
 }
 
 // startHosts opens the simulated hosts as they were left and starts an agent for each.
@@ -31,7 +29,11 @@ func (n *Node) startHosts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m := &machines{}
+	clusters, err := n.clusters(ctx)
+	if err != nil {
+		return err
+	}
+	m := &machines{clusters: clusters}
 	n.onStop("hosts", func(context.Context) error { return m.stop() })
 	m.cloud, err = sim.NewCloud(sim.Config{
 		Dir: n.dir.file(hostsDir), Numbers: numbers, Delay: n.cfg.SimDelay, Faults: n.cfg.SimFaults,
@@ -55,6 +57,18 @@ func (n *Node) startHosts(ctx context.Context) error {
 	return n.meetHosts(ctx, numbers)
 }
 
+// clusters is how many there are. A process that cannot know yet goes by what it was told.
+func (n *Node) clusters(ctx context.Context) (int, error) {
+	if n.store == nil {
+		return n.cfg.Clusters, nil
+	}
+	list, err := n.store.Clusters(ctx)
+	if len(list) == 0 {
+		return n.cfg.Clusters, err
+	}
+	return len(list), nil
+}
+
 func (n *Node) startAgent(ctx context.Context, m *machines, id schemas.HostID) error {
 	in, err := n.openInbox(ctx, id)
 	if err != nil {
@@ -62,7 +76,7 @@ func (n *Node) startAgent(ctx context.Context, m *machines, id schemas.HostID) e
 	}
 	m.inboxes = append(m.inboxes, in)
 	a, err := agent.New(agent.Config{
-		Host: id, Cluster: theCluster, Name: fmt.Sprintf("sim-%d", id), Driver: m.cloud.Host(id),
+		Host: id, Cluster: homeCluster(id, m.clusters), Name: fmt.Sprintf("sim-%d", id), Driver: m.cloud.Host(id),
 		RAMMiB: n.cfg.SimRAMGiB << 10, DiskGB: n.cfg.SimDiskGB,
 		Receive: in.receive, Reply: n.reply, Beat: n.beat,
 		Now: n.now, Open: n.sealer.Open, Ledger: m.ledger, Log: n.cfg.Log,

@@ -15,13 +15,11 @@ const baseImageLimit = 999
 
 // seed stores the catalogue of a new cloud; what is there stays.
 func (n *Node) seed(ctx context.Context) error {
-	c := storage.Catalogue{
-		Flavors: schemas.DefaultFlavors(),
-		Clusters: []schemas.Cluster{{
-			V: schemas.StateV, ID: theCluster,
-			Public: schemas.Pool{CIDR: n.cfg.PublicPool}, Private: schemas.Pool{CIDR: n.cfg.PrivatePool},
-		}},
+	clusters, err := n.cfg.clusters()
+	if err != nil {
+		return err
 	}
+	c := storage.Catalogue{Flavors: schemas.DefaultFlavors(), Clusters: clusters}
 	now := n.now()
 	for i, name := range []string{"Debian 12", "Ubuntu 24.04 LTS", "Fedora 42"} {
 		c.Images = append(c.Images, schemas.Image{

@@ -25,8 +25,9 @@ type decided struct {
 	ref      schemas.Ref
 	effects  core.Effects
 	snapshot *storage.Snapshot // nil when the state did not change
-	events   []storage.EventRow
-	rendered []byte
+	account  schemas.AccountID // of the actor, with a snapshot or events
+	rendered []byte            // what is shown of it now, nil for nothing
+	before   []byte            // with events: what changed of that, as it was
 	wakeAt   time.Time
 	err      error // the decision failed by a defect: nothing of it counts
 }
@@ -57,7 +58,7 @@ type columns struct {
 	name    string
 	status  string
 	parent  int64
-	view    any // what tenants see, nil when it is shown nowhere
+	view    any // what tenants see, of a host operators; nil when it is shown nowhere
 	created time.Time
 	updated time.Time
 }
@@ -85,7 +86,7 @@ func (c *cell[S]) answer(m *ask) (d *decided) {
 	if effects.Save {
 		version++
 	}
-	if err := c.render(d, &next, version, m.input.Now); err != nil {
+	if err := c.render(d, &next, version); err != nil {
 		return &decided{turn: m.turn, ref: c.ref, err: err}
 	}
 	if c.kind.apply != nil {
@@ -96,8 +97,8 @@ func (c *cell[S]) answer(m *ask) (d *decided) {
 	return d
 }
 
-// render makes the rows of a decision: the snapshot, the events, the versions of steps.
-func (c *cell[S]) render(d *decided, next *S, version int64, now time.Time) error {
+// render makes the snapshot of a decision, what its events show, and the versions of its steps.
+func (c *cell[S]) render(d *decided, next *S, version int64) error {
 	e := &d.effects
 	for i := range e.Steps {
 		e.Steps[i].Shard, e.Steps[i].Epoch, e.Steps[i].Version = c.shard, c.epoch, version
@@ -110,7 +111,7 @@ func (c *cell[S]) render(d *decided, next *S, version int64, now time.Time) erro
 	if err != nil {
 		return err
 	}
-	d.rendered = rendered
+	d.account, d.rendered = cols.account, rendered
 	if e.Save {
 		state, err := renderJSON(next)
 		if err != nil {
@@ -122,12 +123,8 @@ func (c *cell[S]) render(d *decided, next *S, version int64, now time.Time) erro
 			WakeAt: c.kind.wakeAt(next, c.rules), Remove: e.Remove,
 		}
 	}
-	for _, ev := range e.Events {
-		row, err := c.eventRow(ev, cols.account, rendered, now)
-		if err != nil {
-			return err
-		}
-		d.events = append(d.events, row)
+	if len(e.Events) > 0 && c.version > 0 {
+		d.before, err = changed(c.kind.columns(&c.state, c.rules).view, cols.view)
 	}
-	return nil
+	return err
 }

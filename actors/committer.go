@@ -36,6 +36,7 @@ type committer struct {
 	queue    []*unit               // guarded by mu; bounded by the prefetch of 64 shards
 	dropped  map[schemas.Shard]int // guarded by mu; units of this or an older generation are not written
 	since    time.Time             // guarded by mu; when the oldest work began to wait for this process, zero when there is none
+	watched  time.Time             // guarded by mu; when watch was called last
 	idle     *sync.Cond            // of mu; there is no work
 	busy     bool                  // guarded by mu
 	wake     chan struct{}         // holds one word
@@ -296,9 +297,14 @@ func (c *committer) excuse() {
 }
 
 // watch ends the process when there has been work and no commit for too long, and the store has not said that it is
-// away: its supervisor starts it anew.
+// away: its supervisor starts it anew. It is called every second; a time when it was not, since the process was stopped or
+// the machine slept, does not count.
 func (c *committer) watch(now time.Time) {
 	c.mu.Lock()
+	if now.Sub(c.watched) > commitAlarm/2 && !c.since.IsZero() {
+		c.since = now
+	}
+	c.watched = now
 	since := c.since
 	c.mu.Unlock()
 	if !since.IsZero() && now.Sub(since) > commitAlarm {

@@ -33,3 +33,27 @@ func TestABatchWaitsForWhatItsUnitsAsk(t *testing.T) {
 		t.Errorf("the batch has %d units, want all 5", got)
 	}
 }
+
+func TestTheTimeThatAProcessWasStoppedIsNoFaultOfItsStore(t *testing.T) {
+	t.Parallel()
+	e := &Engine{fatal: make(chan error, 1)}
+	c := &committer{engine: e}
+	now := time.Now()
+	c.watch(now)
+	c.since = now
+	watchFor := func(d time.Duration) {
+		for range int(d / time.Second) {
+			now = now.Add(time.Second)
+			c.watch(now)
+		}
+	}
+	now = now.Add(time.Hour)
+	watchFor(commitAlarm)
+	if len(e.fatal) > 0 {
+		t.Errorf("%v, but most of that time nobody ran", <-e.fatal)
+	}
+	watchFor(2 * time.Second)
+	if len(e.fatal) == 0 {
+		t.Error("a store that hangs is not noticed")
+	}
+}

@@ -119,7 +119,9 @@ var groupKind = &kind[schemas.Group]{
 var hostKind = &kind[schemas.Host]{
 	decide: core.DecideHost,
 	columns: func(s *schemas.Host, _ *core.Rules) columns {
-		return columns{name: s.Name, status: string(s.State), parent: int64(s.Cluster), created: s.Updated, updated: s.Updated}
+		return columns{
+			name: s.Name, status: string(s.State), parent: int64(s.Cluster), view: core.HostView(s), created: s.Updated, updated: s.Updated,
+		}
 	},
 	wakeAt: func(s *schemas.Host, r *core.Rules) time.Time { return core.HostWakeAt(*s, r) },
 }

@@ -30,7 +30,7 @@ type turn struct {
 	id    uint64
 	item  item
 	now   time.Time
-	admit *core.Admit // for a command
+	admit *core.Admit // for a command, which an actor may have made itself
 	work  []core.Told // still to be decided
 	unit  *unit
 	asked schemas.Ref
@@ -82,6 +82,8 @@ func (s *shard) route(ctx actor.Context) {
 func (s *shard) refusal(i item, c *schemas.Command) *schemas.Error {
 	_, sick := s.sick[subject(c)]
 	switch {
+	case i.arrived == nil:
+		return nil // an actor's own
 	case i.arrived.condemned():
 		return poisonError()
 	case sick, i.arrived.defects >= defectsRefused:
@@ -138,6 +140,11 @@ func (s *shard) proceed(ctx actor.Context) {
 		return
 	}
 	told := t.work[0]
+	if a, ok := told.Message.(*core.Admit); ok && t.admit == nil { // a command of the actor's own
+		t.admit, t.work = a, t.work[1:]
+		s.route(ctx)
+		return
+	}
 	c := s.children[told.To]
 	if c == nil {
 		s.load(ctx, told.To)

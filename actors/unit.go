@@ -101,7 +101,6 @@ func (s *shard) merge(d *decided) {
 		c := s.children[d.ref]
 		c.stored = true
 	}
-	u.rows.Events = append(u.rows.Events, d.events...)
 	u.rows.Reservations = append(u.rows.Reservations, e.Reservations...)
 	u.rows.Addresses = append(u.rows.Addresses, e.Addresses...)
 	u.letters = append(u.letters, e.Letters...)
@@ -114,6 +113,7 @@ func (s *shard) merge(d *decided) {
 	for _, p := range e.Progress {
 		s.progress(t, p)
 	}
+	s.addEvents(t, d)
 	for _, k := range e.Keys {
 		s.key(t, k)
 	}

@@ -52,7 +52,8 @@ type Message struct {
 	Expires       time.Time // a message not delivered by then may be dropped; zero: never
 	Body          []byte    // owned by the bus from Publish on
 	// Direct lets it go straight to a consumer in this process, past the broker and past what waits there. It is for what is
-	// made good when it is lost with the process: by the next owner of the shard that sent it or was to get it.
+	// made good when it is lost with the process, by the next owner of the shard that sent it or was to get it, and for what
+	// nobody was promised when it is.
 	Direct bool
 }
 

@@ -20,6 +20,8 @@ type Order struct {
 	Payload schemas.Payload // travels sealed
 	// Secret is a password that the client gave: it tells two commands apart, and goes no further.
 	Secret string
+	// trace is the W3C trace context of the request, "" without one.
+	trace string
 	// Accepted is the response to an accepted command.
 	Accepted func(a schemas.Answer) Response
 }
@@ -55,6 +57,9 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 	if err != nil {
 		return Response{}, err
 	}
+	if trace := r.Header("traceparent"); schemas.ValidTraceParent(trace) {
+		o.trace = trace
+	}
 	prefer := parsePreference(r.Header("Prefer"))
 	if prefer.async && key == nil && s.config.Bus.Durable() {
 		return s.queue(ctx, r.Account, &o)
@@ -64,7 +69,7 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 		return Response{}, err
 	}
 	began := s.config.Now()
-	sent, err := s.send(ctx, cmd)
+	sent, err := s.send(ctx, cmd, true) // who dies with the process has promised nothing yet
 	if err != nil {
 		return named(cmd.ID), err
 	}
@@ -96,7 +101,7 @@ func (s *sender) command(account schemas.AccountID, key []byte, o *Order, wait t
 	early := min(expireEarly, wait/2)
 	cmd := &schemas.Command{
 		V: schemas.MessageV, ID: id, Action: o.Action, Account: account, Target: o.Target, Params: o.Params,
-		Key: key, Created: now, Expires: now.Add(wait - early),
+		Key: key, Created: now, Expires: now.Add(wait - early), TraceParent: o.trace,
 	}
 	if cmd.Digest, err = s.digest(o); err != nil {
 		return nil, err
@@ -144,13 +149,14 @@ type sent struct {
 	patience  *time.Timer // the wait begins with the sending
 }
 
-// send publishes the command: those for one account arrive in the order of the calls. Without an error the decision must be waited for.
-func (s *sender) send(ctx context.Context, cmd *schemas.Command) (*sent, error) {
+// send publishes the command; without an error its decision must be waited for. Those for one account arrive in the order of the
+// calls, but one that is direct may overtake others.
+func (s *sender) send(ctx context.Context, cmd *schemas.Command, direct bool) (*sent, error) {
 	to, m, err := message(cmd)
 	if err != nil {
 		return nil, err
 	}
-	m.ReplyTo = bus.ReplyQueue(s.config.ID)
+	m.ReplyTo, m.Direct = bus.ReplyQueue(s.config.ID), direct
 	confirmed := make(chan error, 1) // one confirmation, never blocks
 	w := &sent{sender: s, cmd: cmd, answer: s.replies.expect(cmd.ID), confirmed: confirmed, patience: time.NewTimer(s.config.Wait)}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Wait)

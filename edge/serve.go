@@ -66,6 +66,7 @@ func (s *Server) answer(ctx context.Context, r *Request) (Response, error) {
 			return Response{}, err
 		}
 	}
+	plantDefect(r)
 	return route.Handle(ctx, r)
 }
 

@@ -80,6 +80,9 @@ func (t *taken) send(ctx context.Context) (way *sent, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if trace := t.message.Outside.Headers[headerTrace]; schemas.ValidTraceParent(trace) {
+		o.trace = trace
+	}
 	cmd, err := t.sender.command(t.user.Account, key, &o, t.server.config.Wait)
 	if err != nil {
 		return nil, err
@@ -87,7 +90,7 @@ func (t *taken) send(ctx context.Context) (way *sent, err error) {
 	if !expires.IsZero() && expires.Before(cmd.Expires) {
 		cmd.Expires = expires
 	}
-	return t.sender.send(ctx, cmd)
+	return t.sender.send(ctx, cmd, false) // in the order of its sender
 }
 
 // read looks at what comes beside the body.

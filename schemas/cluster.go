@@ -33,6 +33,16 @@ type Host struct {
 	LastSeen time.Time `json:"last_seen,omitzero"`
 }
 
+// HostView is a host as events show it to operators.
+type HostView struct {
+	ID      HostID    `json:"id"`
+	Cluster ClusterID `json:"cluster"`
+	Name    string    `json:"name"`
+	State   HostState `json:"state"`
+	RAMMiB  int64     `json:"ram"`
+	DiskGB  int64     `json:"disk"`
+}
+
 // HostState is what the cloud believes of a host.
 type HostState string
 

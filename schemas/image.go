@@ -13,6 +13,7 @@ type Image struct {
 	Progress int         `json:"progress"`
 	Host     HostID      `json:"host,omitempty"` // who made it and removes it
 	Copy     int         `json:"copy,omitempty"`
+	Slot     *BackupSlot `json:"slot,omitempty"` // of the backup that it is; nil: a tenant wanted it
 	Cursor   *Cursor     `json:"cursor,omitempty"`
 	Sequence int64       `json:"sequence"`
 	Created  time.Time   `json:"created"`

@@ -50,6 +50,8 @@ type Command struct {
 	Expires time.Time `json:"expires"`
 	// Payload is sealed: the password's hash, personality.
 	Payload []byte `json:"payload,omitempty"`
+	// TraceParent is the W3C trace context that the client gave.
+	TraceParent string `json:"traceparent,omitempty"`
 }
 
 // To is the command's account: every write of a tenant passes it first.
@@ -68,6 +70,8 @@ type Params struct {
 	// Address is the public address to be shared, by a server that is there or from its create on.
 	Address   string `json:"address,omitempty"`
 	Configure bool   `json:"configure,omitempty"` // a shared address is written into the guest too
+	// Backups is the schedule of backup_schedule.set.
+	Backups *BackupSchedule `json:"backups,omitempty"`
 }
 
 // To is the step's host agent; steps go to its queue, not to its actor.

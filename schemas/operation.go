@@ -21,6 +21,8 @@ const (
 	ImageDelete         Action = "image.delete"
 	SharedIPGroupCreate Action = "shared_ip_group.create"
 	SharedIPGroupDelete Action = "shared_ip_group.delete"
+	BackupSet           Action = "backup_schedule.set"
+	BackupDisable       Action = "backup_schedule.disable"
 
 	// ServerSuspend and the three below are the operator's: no v1.0 request makes them.
 	ServerSuspend  Action = "server.suspend"
@@ -81,6 +83,8 @@ type Operation struct {
 	Deadline  *time.Time      `json:"deadline"`
 	Ended     *time.Time      `json:"ended"`
 	Error     *OperationError `json:"error"`
+	// TraceParent is the W3C trace context that the command came with; tenants see it in events.
+	TraceParent string `json:"traceparent,omitempty"`
 }
 
 // OperationError says why an operation did not succeed, fit for the tenant.

@@ -43,6 +43,7 @@ type Server struct {
 	Imaging   *Imaging  `json:"imaging,omitempty"`   // an image of it in flight
 	Images    []ImageID `json:"images,omitempty"`    // images made from it, at most MaxImagesPerServer
 	ConfirmAt time.Time `json:"confirm_at,omitzero"` // when VERIFY_RESIZE confirms itself
+	Backups   *Backups  `json:"backups,omitempty"`   // nil: it never had a backup schedule
 
 	QuotaRAMMiB int64     `json:"quota_ram"` // what the account holds for it
 	Sequence    int64     `json:"sequence"`  // of its last event
@@ -111,6 +112,7 @@ type Waiting struct {
 type Imaging struct {
 	Image     ImageID     `json:"image"`
 	Operation OperationID `json:"operation"`
+	Slot      *BackupSlot `json:"slot,omitempty"` // it is the backup of
 }
 
 // ServerView is a server as the v1.0 contract shows it in detail form, without the envelope.

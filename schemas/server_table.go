@@ -19,6 +19,7 @@ const (
 	OnShare      Trigger = "share"
 	OnShareSetUp Trigger = "share, set up" // and write it into the guest
 	OnUnshare    Trigger = "unshare"
+	OnBackups    Trigger = "set backups" // or none
 	OnSuspend    Trigger = "suspend"
 	OnResume     Trigger = "resume"
 	OnRescue     Trigger = "rescue"
@@ -62,6 +63,7 @@ var serverTable = []Transition{
 	{StatusActive, OnRename, StatusActive},
 	{StatusActive, OnPassword, StatusPassword},
 	{StatusActive, OnDelete, StatusDeleted},
+	{StatusActive, OnBackups, StatusActive},
 	{StatusActive, OnRebootSoft, StatusReboot},
 	{StatusActive, OnRebootHard, StatusHardReboot},
 	{StatusActive, OnRebuild, StatusRebuild},
@@ -98,30 +100,35 @@ var serverTable = []Transition{
 
 	{StatusPassword, OnRename, StatusPassword},
 	{StatusPassword, OnDelete, StatusDeleted},
+	{StatusPassword, OnBackups, StatusPassword},
 	{StatusPassword, OnDone, StatusActive},
 	{StatusPassword, OnFailed, StatusActive},
 	{StatusPassword, OnSilent, StatusActive},
 
 	{StatusShareIP, OnRename, StatusShareIP},
 	{StatusShareIP, OnDelete, StatusDeleted},
+	{StatusShareIP, OnBackups, StatusShareIP},
 	{StatusShareIP, OnDone, StatusActive},
 	{StatusShareIP, OnFailed, StatusActive},
 	{StatusShareIP, OnSilent, StatusActive},
 
 	{StatusShareIPNoConfig, OnRename, StatusShareIPNoConfig},
 	{StatusShareIPNoConfig, OnDelete, StatusDeleted},
+	{StatusShareIPNoConfig, OnBackups, StatusShareIPNoConfig},
 	{StatusShareIPNoConfig, OnDone, StatusActive},
 	{StatusShareIPNoConfig, OnFailed, StatusActive},
 	{StatusShareIPNoConfig, OnSilent, StatusActive},
 
 	{StatusDeleteIP, OnRename, StatusDeleteIP},
 	{StatusDeleteIP, OnDelete, StatusDeleted},
+	{StatusDeleteIP, OnBackups, StatusDeleteIP},
 	{StatusDeleteIP, OnDone, StatusActive},
 	{StatusDeleteIP, OnFailed, StatusActive},
 	{StatusDeleteIP, OnSilent, StatusActive},
 
 	{StatusReboot, OnRename, StatusReboot},
 	{StatusReboot, OnDelete, StatusDeleted},
+	{StatusReboot, OnBackups, StatusReboot},
 	{StatusReboot, OnRebootHard, StatusHardReboot},
 	{StatusReboot, OnDone, StatusFormer},
 	{StatusReboot, OnFailed, StatusHardReboot},
@@ -129,18 +136,21 @@ var serverTable = []Transition{
 
 	{StatusHardReboot, OnRename, StatusHardReboot},
 	{StatusHardReboot, OnDelete, StatusDeleted},
+	{StatusHardReboot, OnBackups, StatusHardReboot},
 	{StatusHardReboot, OnDone, StatusFormer},
 	{StatusHardReboot, OnFailed, StatusError},
 	{StatusHardReboot, OnSilent, StatusError},
 
 	{StatusSuspended, OnRename, StatusSuspended},
 	{StatusSuspended, OnDelete, StatusDeleted},
+	{StatusSuspended, OnBackups, StatusSuspended},
 	{StatusSuspended, OnResume, StatusActive},
 	{StatusSuspended, OnHostLost, StatusUnknown},
 	{StatusSuspended, OnHostFenced, StatusError},
 
 	{StatusRescue, OnRename, StatusRescue},
 	{StatusRescue, OnDelete, StatusDeleted},
+	{StatusRescue, OnBackups, StatusRescue},
 	{StatusRescue, OnRebootSoft, StatusReboot},
 	{StatusRescue, OnRebootHard, StatusHardReboot},
 	{StatusRescue, OnUnrescue, StatusActive},
@@ -149,11 +159,13 @@ var serverTable = []Transition{
 
 	{StatusUnknown, OnRename, StatusUnknown},
 	{StatusUnknown, OnDelete, StatusDeleted},
+	{StatusUnknown, OnBackups, StatusUnknown},
 	{StatusUnknown, OnHostBack, StatusFormer},
 	{StatusUnknown, OnHostFenced, StatusError},
 
 	{StatusError, OnRename, StatusError},
 	{StatusError, OnDelete, StatusDeleted},
+	{StatusError, OnBackups, StatusError},
 	{StatusError, OnRebootHard, StatusHardReboot},
 	{StatusError, OnRebuild, StatusRebuild},
 }
@@ -173,17 +185,17 @@ func ServerRefusals() []Refusal { return serverRefusals }
 var serverRefusals = []Refusal{
 	{
 		In:   []Status{StatusBuild, StatusRebuild},
-		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnResize, OnImage, OnShare, OnShareSetUp, OnUnshare},
+		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnResize, OnImage, OnShare, OnShareSetUp, OnUnshare, OnBackups},
 		Kind: KindConflict, Fault: FaultBuildInProgress,
 	},
 	{
 		In:   []Status{StatusQueueResize, StatusPrepResize, StatusResize},
-		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnImage, OnShare, OnShareSetUp, OnUnshare},
+		On:   []Trigger{OnRename, OnPassword, OnDelete, OnRebootSoft, OnRebootHard, OnRebuild, OnImage, OnShare, OnShareSetUp, OnUnshare, OnBackups},
 		Kind: KindConflict, Fault: FaultBackupOrResize,
 	},
 	{
 		In:   []Status{StatusVerifyResize},
-		On:   []Trigger{OnPassword, OnRebootSoft, OnRebootHard, OnRebuild, OnImage, OnShare, OnShareSetUp, OnUnshare},
+		On:   []Trigger{OnPassword, OnRebootSoft, OnRebootHard, OnRebuild, OnImage, OnShare, OnShareSetUp, OnUnshare, OnBackups},
 		Kind: KindConflict, Fault: FaultBackupOrResize,
 	},
 	{

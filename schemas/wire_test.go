@@ -147,10 +147,15 @@ func TestWireFormOfOperationsAndEvents(t *testing.T) {
 		"failed", &failed,
 		"queued", &Operation{ID: anOp, Action: ServerCreate, State: OperationQueued, Target: ServerID(0).Ref(), Created: then, Updated: then},
 		"event", &Event{
-			SpecVersion: "1.0", ID: "server-1234-17", Source: "/ozone/servers/1234", Type: "ozone.server.resize.end", Subject: "1234", Time: then,
-			RecordedTime: then, Sequence: "00000000000000000017", PartitionKey: "1234", CorrelationID: anOp, CausationID: "x", DataSchema: "v1",
-			Account: "1001", Data: json.RawMessage(`{"after":{}}`),
+			SpecVersion: "1.0", ID: "server-1234-17", Source: "/ozone/servers/1234", Type: "ozone.server.resize.error", Subject: "operations/" + string(anOp),
+			Time: then, RecordedTime: then, Sequence: "00000000000000000017", PartitionKey: "server-1234", CorrelationID: anOp, CausationID: "x",
+			TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", DataSchema: "v1", Account: "1001",
+			Data: EventData{
+				Server: json.RawMessage(`{"status":"ACTIVE"}`), Before: json.RawMessage(`{"status":"RESIZE"}`), Error: failed.Error,
+				Operation: &EventOperation{ID: anOp, Action: ServerResize, Step: StepCopy, StepIndex: 2, StepCount: 5, Percent: 20, Attempt: 1},
+			},
 		},
+		"event of what is gone", &Event{Data: EventData{Image: json.RawMessage("null")}},
 	)
 }
 
@@ -239,6 +244,21 @@ func TestStatusesAreKnown(t *testing.T) {
 	} {
 		if s.Accepted() != want {
 			t.Errorf("%s: accepted is %v, want %v", s, s.Accepted(), want)
+		}
+	}
+}
+
+func TestTraceContextIsWholeOrNone(t *testing.T) {
+	t.Parallel()
+	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	if !ValidTraceParent(good) {
+		t.Errorf("ValidTraceParent(%q) = false", good)
+	}
+	for _, bad := range []string{
+		"", good + "-x", "ff" + good[2:], "00-" + strings.Repeat("0", 32) + good[35:], good[:36] + strings.Repeat("0", 16) + good[52:], strings.ToUpper(good),
+	} {
+		if ValidTraceParent(bad) {
+			t.Errorf("ValidTraceParent(%q) = true", bad)
 		}
 	}
 }

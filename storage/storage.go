@@ -311,7 +311,7 @@ type Operator interface {
 	RotateKey(ctx context.Context, user string, keyHash []byte) error
 	// Hosts lists the hosts' states.
 	Hosts(ctx context.Context) ([]schemas.Host, error)
-	// Seed stores the catalogue (flavors, base images, clusters) where it is not there yet; what is there stays.
+	// Seed stores the catalogue where it is not there yet; what is there stays. Clusters are stored all or, when there is one, not at all.
 	Seed(ctx context.Context, c Catalogue) error
 	// Clusters lists the clusters' states.
 	Clusters(ctx context.Context) ([]schemas.Cluster, error)

@@ -1,8 +1,10 @@
 package core
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -40,6 +42,9 @@ func (w *cloud) busyWith() string {
 		return "request " + w.rows.outboxOrder[0]
 	}
 	for _, s := range w.servers() {
+		if due(backupWakeAt(&s), w.now) {
+			return fmt.Sprintf("a backup of server %d", s.ID)
+		}
 		if s.Cursor != nil {
 			return fmt.Sprintf("server %d in %s at %s/%q", s.ID, s.Status, s.Cursor.Plan, s.Cursor.Step)
 		}
@@ -82,6 +87,7 @@ func (w *cloud) laws() {
 	w.limboLaw()
 	w.powerLaw()
 	w.groupLaw()
+	w.backupLaw()
 	if w.t.Failed() && w.name != "" {
 		w.t.Logf("%s: %s", w.name, w.trace())
 	}
@@ -174,11 +180,67 @@ func (w *cloud) reservationLaw() {
 	}
 }
 
+// changeLaw: tenants see nothing of a server or an image change without an event.
+func (w *cloud) changeLaw(d *decision) {
+	w.t.Helper()
+	if !d.e.Save || len(d.e.Events) > 0 {
+		return
+	}
+	var before, after any
+	switch d.ref.Kind {
+	case schemas.ActorServer:
+		before, after = viewed(w, d, ServerView)
+	case schemas.ActorImage:
+		before, after = viewed(w, d, func(s *schemas.Image, _ *Rules) *schemas.ImageView { return ImageView(s) })
+	case schemas.ActorGroup:
+		before, after = viewed(w, d, func(s *schemas.Group, _ *Rules) *schemas.GroupView { return GroupView(s) })
+	default: // tenants see no others
+		return
+	}
+	if !reflect.DeepEqual(before, after) {
+		w.brokenf("%s changed without an event from %+v to %+v", d.ref, before, after)
+	}
+}
+
+// viewed is what is shown of an actor before and after a decision.
+func viewed[S, V any](w *cloud, d *decision, view func(*S, *Rules) *V) (before, after *V) {
+	w.t.Helper()
+	for _, x := range []struct {
+		state []byte
+		view  **V
+	}{{w.rows.states[d.ref].state, &before}, {d.next.row().state, &after}} {
+		if x.state == nil {
+			continue
+		}
+		s := new(S)
+		if err := json.Unmarshal(x.state, s); err != nil {
+			w.t.Fatal(err)
+		}
+		*x.view = view(s, &w.rules)
+	}
+	return before, after
+}
+
+// eventLaw: the start of an operation is its first event, nothing comes after its last one, and no other begins it.
+func (w *cloud) eventLaw(list []Event) {
+	w.t.Helper()
+	seen := map[schemas.OperationID]Phase{}
+	for _, ev := range list {
+		last, begun := seen[ev.Operation]
+		seen[ev.Operation] = ev.Phase
+		over := last == PhaseEnd || last == PhaseError || last == PhaseCancelled
+		if ev.Operation != "" && (over || begun == (ev.Phase == PhaseStart) && (begun || ev.Phase != PhaseEnd)) {
+			w.brokenf("event %d of operation %s is %s %s, the one before %q", ev.Sequence, ev.Operation, ev.Name, ev.Phase, last)
+		}
+	}
+}
+
 // operationLaw: every operation was answered once; every accepted one has ended once, in its record and in its events.
 func (w *cloud) operationLaw() {
 	w.t.Helper()
 	ends := map[schemas.OperationID]int{}
 	for _, ref := range slices.SortedFunc(maps.Keys(w.rows.events), func(a, b schemas.Ref) int { return strings.Compare(a.String(), b.String()) }) {
+		w.eventLaw(w.rows.events[ref])
 		for _, ev := range w.rows.events[ref] {
 			if ev.Phase == PhaseEnd || ev.Phase == PhaseError || ev.Phase == PhaseCancelled {
 				ends[ev.Operation]++

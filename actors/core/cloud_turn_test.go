@@ -76,6 +76,9 @@ func (w *cloud) decideAll(e envelope) *unit {
 	for len(work) > 0 {
 		told := work[0]
 		work = work[1:]
+		if a, ok := told.Message.(*Admit); ok && a.NewImage == 0 { // an actor's own
+			a.NewServer, a.NewImage, a.NewGroup = w.rows.nextServer, w.rows.nextImage, w.rows.nextGroup
+		}
 		c := u.cells[told.To]
 		if c == nil {
 			if c = w.cells[told.To]; c == nil {
@@ -169,6 +172,7 @@ func (w *cloud) commit(u *unit) {
 }
 
 func (w *cloud) commitState(d *decision) {
+	w.changeLaw(d)
 	if d.e.Save {
 		w.rows.states[d.ref] = d.next.row()
 	}

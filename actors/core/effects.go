@@ -14,7 +14,7 @@ import (
 type Input struct {
 	Now   time.Time
 	Rules *Rules
-	// NewOperation is the id for an operation that nobody asked for, an automatic confirm or revert; see MayOpen.
+	// NewOperation is the id for an operation that nobody asked for, as an automatic confirm or a backup; see MayOpen.
 	NewOperation schemas.OperationID
 }
 
@@ -120,9 +120,10 @@ type Key struct {
 // Phase is the last word of an event's type.
 type Phase string
 
-// The phases. Source: docs/api.md.
+// The phases. Source: docs/events.md.
 const (
 	PhaseStart     Phase = "start"
+	PhaseProgress  Phase = "progress"
 	PhaseEnd       Phase = "end"
 	PhaseError     Phase = "error"
 	PhaseCancelled Phase = "cancelled"
@@ -136,6 +137,7 @@ type Event struct {
 	Phase     Phase
 	Operation schemas.OperationID
 	Error     *schemas.OperationError
+	Backup    *schemas.BackupFact
 }
 
 // refuse is the whole answer to a command that is not accepted; nothing else of the actor changes.
@@ -175,7 +177,10 @@ func keeps(err *schemas.Error) bool {
 // open records a new operation.
 func (e *Effects) open(a *Admit, target int64, state schemas.OperationState, err *schemas.Error) {
 	c := a.Command
-	op := schemas.Operation{ID: c.ID, Account: c.Account, Action: c.Action, State: state, Target: targetOf(c.Action, target), Created: c.Created}
+	op := schemas.Operation{
+		ID: c.ID, Account: c.Account, Action: c.Action, State: state, Target: targetOf(c.Action, target),
+		Created: c.Created, TraceParent: c.TraceParent,
+	}
 	if err != nil {
 		op.Error = operationError(err)
 		e.Open = append(e.Open, Opened{Operation: op})
@@ -214,6 +219,12 @@ func (e *Effects) tell(to schemas.Ref, m any) { e.Tell = append(e.Tell, Told{to,
 func (e *Effects) event(sequence *int64, name string, p Phase, op schemas.OperationID, err *schemas.OperationError) {
 	*sequence++
 	e.Events = append(e.Events, Event{Sequence: *sequence, Name: name, Phase: p, Operation: op, Error: err})
+}
+
+// backup appends the next event of a source, about a backup.
+func (e *Effects) backup(sequence *int64, name string, fact schemas.BackupFact, err *schemas.OperationError) {
+	e.event(sequence, name, PhaseNone, "", err)
+	e.Events[len(e.Events)-1].Backup = &fact
 }
 
 func operationError(err *schemas.Error) *schemas.OperationError {

@@ -140,7 +140,6 @@ func (d *group) launch(a *Admit) {
 
 // mayLaunch tells why no server may be created in the group now.
 func (d *group) mayLaunch(address string) *schemas.Error {
-	launching := slices.ContainsFunc(d.Members, func(m schemas.Member) bool { return m.State == schemas.MemberLaunching })
 	switch {
 	case d.size() >= schemas.MaxGroupMembers:
 		return schemas.Errorf(schemas.KindLimit, "maxIPGroupMembers of %d would be exceeded", schemas.MaxGroupMembers)
@@ -148,8 +147,6 @@ func (d *group) mayLaunch(address string) *schemas.Error {
 		return schemas.Errorf(schemas.KindUnavailable, "servers that were in the group are still being removed").After(retryAfter)
 	case address != "" && !d.owns(address):
 		return schemas.Errorf(schemas.KindInvalid, "no server of the group has the address %s", address)
-	case d.Cluster == 0 && launching && len(d.in.Rules.Clusters) > 1: // two could end in two clusters
-		return schemas.Errorf(schemas.KindUnavailable, "the first server of the group is being placed").After(retryAfter)
 	default:
 		return nil
 	}
@@ -194,9 +191,6 @@ func (d *group) news(n MemberNews) {
 	d.step(&m, n.On)
 	if m.State == schemas.MemberLive {
 		m.Public, m.Shared = n.Public, n.Shared
-		if d.Cluster == 0 {
-			d.Cluster = n.Cluster
-		}
 	}
 	switch {
 	case i < 0:
@@ -206,7 +200,23 @@ func (d *group) news(n MemberNews) {
 	default:
 		d.put(i, m)
 	}
+	if m.State == schemas.MemberLive {
+		d.pin(n.Cluster)
+	}
 	d.tellOf(before.State, m.State)
+}
+
+// pin sets the cluster of a group that has none yet. Who is being placed elsewhere hears of it in the same turn.
+func (d *group) pin(cluster schemas.ClusterID) {
+	if d.Cluster != 0 {
+		return
+	}
+	d.Cluster = cluster
+	for _, m := range d.Members {
+		if m.State == schemas.MemberLaunching {
+			d.e.tell(m.Server.Ref(), GroupPinned{Group: d.ID, Cluster: cluster})
+		}
+	}
 }
 
 // tellOf tells the world when the list of servers is another one.

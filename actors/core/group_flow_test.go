@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -194,15 +195,86 @@ func TestAGroupIsInOneCluster(t *testing.T) {
 	}
 	w.wantFault(w.do(schemas.ServerCreate, 0, schemas.Params{Flavor: 3, Image: 1, Group: g}), schemas.KindCapacity, schemas.FaultCapacity)
 
-	other := w.makeGroup(0)
-	w.at(aLetter, "allocate", drop)
-	w.order(schemas.ServerCreate, 0, schemas.Params{Flavor: 1, Image: 1, Group: other})
-	w.wantFault(w.order(schemas.ServerCreate, 0, schemas.Params{Flavor: 1, Image: 1, Group: other}), schemas.KindUnavailable, schemas.FaultServiceUnavailable)
-	w.fault = nil
-	w.settle()
-	w.laws()
 	w.deleteAll()
 	if g := w.group(g); g.Cluster != 0 {
 		t.Errorf("the group is still in cluster %d when its last server has gone", g.Cluster)
 	}
+}
+
+// Two launches into an empty group ask different clusters. The one that is placed first decides; the other one follows it, or finds no room there.
+func TestLaunchesAtOnceEndInOneCluster(t *testing.T) {
+	t.Parallel()
+	for _, letter := range []string{"allocate", "allocated"} { // what is on its way when the group is pinned
+		for first, cluster := range []schemas.ClusterID{2, 1} {
+			w := newCloud(t, 0)
+			w.name = fmt.Sprintf("%s, launch %d is placed first", letter, first)
+			w.addCluster(2)
+			w.addHost(1, 512)
+			w.addHost(2, 8192)
+			g := w.makeGroup(0)
+			seen := 0
+			w.fault = func(p point) action {
+				if p != (point{aLetter, letter}) {
+					return pass
+				}
+				if seen++; seen == 1 { // cluster 1 refuses the large one
+					return pass
+				}
+				return holdBack
+			}
+			large := w.order(schemas.ServerCreate, 0, schemas.Params{Flavor: 3, Image: 1, Group: g})
+			small := w.order(schemas.ServerCreate, 0, schemas.Params{Flavor: 1, Image: 1, Group: g})
+			held := w.held
+			if len(held) != 2 {
+				t.Fatalf("%s: %d letters are held, want 2; %s", w.name, len(held), w.trace())
+			}
+			w.fault, w.held = nil, nil
+			w.send(held[first])
+			w.drain()
+			w.send(held[1-first])
+			w.settle()
+			w.laws()
+			w.wantState(small, schemas.OperationSucceeded)
+			if cluster == 1 {
+				w.wantFault(large, schemas.KindCapacity, schemas.FaultCapacity)
+			} else {
+				w.wantState(large, schemas.OperationSucceeded)
+			}
+			for _, s := range w.servers() {
+				if s.Home.Cluster != cluster {
+					t.Errorf("%s: server %d is in cluster %d, want %d", w.name, s.ID, s.Home.Cluster, cluster)
+				}
+			}
+			w.deleteAll()
+		}
+	}
+}
+
+// Accounts begin at different clusters, and each goes round all of them.
+func TestAServerIsPlacedWhereThereIsRoom(t *testing.T) {
+	t.Parallel()
+	all := []schemas.ClusterID{1, 2, 3}
+	for account, want := range map[schemas.AccountID][]schemas.ClusterID{1: {1, 2, 3}, 2: {2, 3, 1}, 6: {3, 1, 2}} {
+		got := []schemas.ClusterID{firstCluster(all, account)}
+		for len(got) < len(all) {
+			got = append(got, nextCluster(all, got[len(got)-1]))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("account %d asks the clusters %v, want %v", account, got, want)
+		}
+	}
+	w := newCloud(t, 0)
+	for _, id := range all[1:] {
+		w.addCluster(id)
+	}
+	for _, id := range all {
+		w.addHost(id, 256)
+	}
+	for _, id := range all {
+		if s := w.server(w.create(1)); s.Home.Cluster != id {
+			t.Errorf("server %d is in cluster %d, want %d", s.ID, s.Home.Cluster, id)
+		}
+	}
+	w.wantFault(w.do(schemas.ServerCreate, 0, schemas.Params{Flavor: 1, Image: 1}), schemas.KindCapacity, schemas.FaultCapacity)
+	w.deleteAll()
 }

@@ -35,6 +35,11 @@ func DecideHost(h schemas.Host, m any, in Input) (schemas.Host, Effects, error) 
 	return d.Host, d.e, nil
 }
 
+// HostView is the host as operators see it.
+func HostView(h *schemas.Host) *schemas.HostView {
+	return &schemas.HostView{ID: h.ID, Cluster: h.Cluster, Name: h.Name, State: h.State, RAMMiB: h.RAMMiB, DiskGB: h.DiskGB}
+}
+
 // HostWakeAt is when a host that is up counts as lost; the others wait for nothing.
 func HostWakeAt(h schemas.Host, r *Rules) time.Time {
 	if h.State != schemas.HostUp {

@@ -41,6 +41,8 @@ func DecideImage(s schemas.Image, m any, in Input) (schemas.Image, Effects, erro
 		d.outcome(m)
 	case ServerGone:
 		d.serverGone(m)
+	case Discard:
+		d.discard()
 	case HomeIs:
 		d.follow(m.Place)
 	case Wake:
@@ -57,7 +59,23 @@ func DecideImage(s schemas.Image, m any, in Input) (schemas.Image, Effects, erro
 	default:
 		return s, Effects{}, schemas.Errorf(schemas.KindInternal, "an image cannot be told %T", m)
 	}
+	d.tellChange(&s)
 	return d.Image, d.e, nil
+}
+
+// nameOf is what an image's events call an action.
+func nameOf(a schemas.Action) string {
+	if a == schemas.ServerImage {
+		return "image.create"
+	}
+	return string(a)
+}
+
+// tellChange tells of what tenants see change when nothing else in the decision did: only while it is made.
+func (d *image) tellChange(before *schemas.Image) {
+	if len(d.e.Events) == 0 && (before.Status != d.Status || before.Progress != d.Progress) {
+		d.e.event(&d.Sequence, nameOf(schemas.ServerImage), PhaseProgress, d.Cursor.Operation, nil)
+	}
 }
 
 // admit takes a command that makes, uses or deletes the image.
@@ -92,14 +110,23 @@ func (d *image) create(a *Admit) {
 	}
 	d.Image = schemas.Image{
 		V: schemas.StateV, ID: a.NewImage, Account: c.Account, Name: name, Server: a.Owner, Host: a.Source.Host, Copy: a.Source.Copy,
-		Status: imageEdges[""][schemas.OnCreate], Created: d.in.Now, Updated: d.in.Now,
+		Slot: a.Slot, Status: imageEdges[""][schemas.OnCreate], Created: d.in.Now, Updated: d.in.Now,
 		Cursor: &schemas.Cursor{Operation: c.ID, Action: c.Action, Plan: planImage, Deadline: d.in.Now},
 	}
 	d.e.Save = true
 	d.e.open(a, int64(d.ID), schemas.OperationRunning, nil)
 	d.e.key(c)
 	d.e.accept(c, int64(d.ID), true)
-	d.e.event(&d.Sequence, string(c.Action), PhaseStart, c.ID, nil)
+	d.event(PhaseStart, nil)
+}
+
+// event says how the operation under way fares; of a backup also which.
+func (d *image) event(p Phase, err *schemas.OperationError) {
+	c := d.Cursor
+	d.e.event(&d.Sequence, nameOf(c.Action), p, c.Operation, err)
+	if d.Slot != nil && c.Action == schemas.ServerImage {
+		d.e.Events[len(d.e.Events)-1].Backup = &schemas.BackupFact{BackupSlot: *d.Slot, Image: d.ID}
+	}
 }
 
 // delete hides the image at once; its files go in the background.
@@ -109,13 +136,29 @@ func (d *image) delete(a *Admit) {
 		d.e.refuse(a, schemas.Errorf(schemas.KindConflict, "image is %s", d.Status).Named(schemas.FaultBackupOrResize))
 		return
 	}
-	d.fire(schemas.OnDelete, 100)
 	d.e.open(a, c.Target, schemas.OperationRunning, nil)
 	d.e.key(c)
 	d.e.accept(c, c.Target, false)
-	d.e.event(&d.Sequence, string(c.Action), PhaseStart, c.ID, nil)
+	d.vanish(c.ID)
+}
+
+// discard deletes a backup that is not needed any more: an operation of its own. One that was deleted meanwhile is gone.
+func (d *image) discard() {
+	if _, ok := imageEdges[d.Status][schemas.OnDelete]; !ok {
+		return
+	}
+	d.e.Open = append(d.e.Open, Opened{Operation: schemas.Operation{
+		ID: d.in.NewOperation, Account: d.Account, Action: schemas.ImageDelete, State: schemas.OperationRunning, Target: d.ID.Ref(), Created: d.in.Now,
+	}})
+	d.vanish(d.in.NewOperation)
+}
+
+// vanish is a delete that was admitted.
+func (d *image) vanish(op schemas.OperationID) {
+	d.fire(schemas.OnDelete, 100)
+	d.e.event(&d.Sequence, string(schemas.ImageDelete), PhaseStart, op, nil)
 	d.e.tell(d.Server.Ref(), ImageEnded{Image: d.ID, Gone: true})
-	d.remove(c.ID, schemas.ImageDelete)
+	d.remove(op, schemas.ImageDelete)
 }
 
 // serverGone deletes the image with the server it was made from; one in flight is cancelled.
@@ -126,7 +169,9 @@ func (d *image) serverGone(m ServerGone) {
 	if c := d.Cursor; c != nil && c.Plan == planImage {
 		err := &schemas.OperationError{Fault: schemas.FaultCloudServers, Message: "the server was deleted"}
 		d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationCancelled, Error: err})
-		d.e.event(&d.Sequence, string(c.Action), PhaseCancelled, c.Operation, err)
+		d.event(PhaseCancelled, err)
+	} else {
+		d.e.event(&d.Sequence, string(schemas.ImageDelete), PhaseEnd, "", nil)
 	}
 	d.fire(schemas.OnServerGone, 0)
 	d.remove(m.Operation, "")
@@ -248,7 +293,7 @@ func (d *image) removed() {
 	d.e.Save = true
 	if c.Action == schemas.ImageDelete {
 		d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationSucceeded, Percent: 100})
-		d.e.event(&d.Sequence, string(c.Action), PhaseEnd, c.Operation, nil)
+		d.e.event(&d.Sequence, nameOf(c.Action), PhaseEnd, c.Operation, nil)
 	}
 }
 
@@ -260,8 +305,8 @@ func (d *image) ended(err *schemas.OperationError) {
 		state, phase = schemas.OperationFailed, PhaseError
 	}
 	d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: state, Percent: 100, Error: err})
-	d.e.event(&d.Sequence, string(c.Action), phase, c.Operation, err)
-	d.e.tell(d.Server.Ref(), ImageEnded{Image: d.ID})
+	d.event(phase, err)
+	d.e.tell(d.Server.Ref(), ImageEnded{Image: d.ID, Error: err})
 }
 
 // fail leaves a FAILED image; what the host may have written is removed.

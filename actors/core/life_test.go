@@ -109,7 +109,7 @@ func (w *cloud) randomCommand(dice *rand.Rand) {
 		return
 	}
 	s := servers[dice.IntN(len(servers))].ID
-	switch dice.IntN(14) {
+	switch dice.IntN(16) {
 	case 0:
 		w.order(schemas.ServerDelete, int64(s), schemas.Params{})
 	case 1:
@@ -134,6 +134,10 @@ func (w *cloud) randomCommand(dice *rand.Rand) {
 		if len(images) > 0 {
 			w.order(schemas.ImageDelete, int64(images[dice.IntN(len(images))].ID), schemas.Params{})
 		}
+	case 12, 13:
+		w.order(schemas.BackupSet, int64(s), schemas.Params{Backups: anySchedule(dice)})
+	case 14:
+		w.order(schemas.BackupDisable, int64(s), schemas.Params{})
 	default:
 		operator := []schemas.Action{schemas.ServerSuspend, schemas.ServerResume, schemas.ServerRescue, schemas.ServerUnrescue}
 		w.order(operator[dice.IntN(len(operator))], int64(s), schemas.Params{})

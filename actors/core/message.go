@@ -23,6 +23,8 @@ type Admit struct {
 	Joins   bool              // its group has agreed
 	Cluster schemas.ClusterID // the group's, 0: any
 	Public  []string          // the own addresses of a new group's first member
+	// Slot is whose backup server.image makes, nil: a tenant wants it.
+	Slot *schemas.BackupSlot
 }
 
 // afterImage is who a create goes to when its image was found to be usable.
@@ -63,11 +65,15 @@ type Settle struct {
 // ServerGone tells an image that the server it was made from is being deleted.
 type ServerGone struct{ Operation schemas.OperationID }
 
-// ImageEnded tells a server that an image of it is no longer in flight; Gone that it was deleted.
+// ImageEnded tells a server that an image of it is no longer in flight: with an Error it failed. Gone: it was deleted.
 type ImageEnded struct {
 	Image schemas.ImageID
+	Error *schemas.OperationError
 	Gone  bool
 }
+
+// Discard tells a backup's image that its server does not need it: it failed, or a newer one is good.
+type Discard struct{}
 
 // MemberNews tells a group what has become of one of its servers, and which addresses it has.
 type MemberNews struct {
@@ -80,6 +86,12 @@ type MemberNews struct {
 
 // GroupGone tells a server that the group it is in was deleted.
 type GroupGone struct{ Group schemas.GroupID }
+
+// GroupPinned tells a server that is being placed where its group is from now on.
+type GroupPinned struct {
+	Group   schemas.GroupID
+	Cluster schemas.ClusterID
+}
 
 // WhereIs asks a server on behalf of one of its images where it runs; HomeIs answers it.
 type WhereIs struct{ Image schemas.ImageID }
@@ -99,7 +111,7 @@ type Wake struct{}
 // MayOpen tells whether an actor that is told m may begin an operation that nobody asked for: it needs an id.
 func MayOpen(m any) bool {
 	switch m.(type) {
-	case Wake, *schemas.HostNotice, *schemas.Outcome:
+	case Wake, Discard, *schemas.HostNotice, *schemas.Outcome:
 		return true
 	default:
 		return false

@@ -65,6 +65,8 @@ func operations() []operation {
 	verify := func(w *cloud) int64 { return int64(w.resized()) }
 	image := func(w *cloud) int64 { return int64(w.makeImage(w.create(2))) }
 	nothing := func(*cloud) int64 { return 0 }
+	everyDay := schemas.Params{Backups: &schemas.BackupSchedule{Enabled: true, Weekly: "DISABLED", Daily: "H_0400_0600"}}
+	scheduled := func(w *cloud) int64 { s := server(w); w.do(schemas.BackupSet, s, everyDay); return s }
 	return append(groupOperations(), []operation{
 		{name: "create", setup: nothing, action: schemas.ServerCreate, params: schemas.Params{Flavor: 2, Image: 1}, steps: []string{"create/fetch_image", "create/create_disk", "create/start"}},
 		{name: "rename", setup: server, action: schemas.ServerUpdate, params: schemas.Params{Name: new("b")}},
@@ -100,6 +102,13 @@ func operations() []operation {
 		{
 			name: "delete with image", setup: func(w *cloud) int64 { return int64(w.image(schemas.ImageID(image(w))).Server) },
 			action: schemas.ServerDelete, steps: []string{"remove/remove", "cleanup/stop", "cleanup/wipe"},
+		},
+		{name: "set backups", setup: server, action: schemas.BackupSet, params: everyDay},
+		{name: "disable backups", setup: scheduled, action: schemas.BackupDisable},
+		{name: "backup", setup: scheduled, run: func(w *cloud, _ int64) { w.until(w.now.Add(day)) }, steps: []string{"image/snapshot", "image/save"}},
+		{
+			name: "backup in the place of another", setup: func(w *cloud) int64 { s := scheduled(w); w.until(w.now.Add(day)); return s },
+			run: func(w *cloud, _ int64) { w.until(w.now.Add(day)) }, steps: []string{"image/snapshot", "image/save", "remove/remove"},
 		},
 		{name: "suspend", setup: server, action: schemas.ServerSuspend},
 		{name: "host lost and back", setup: server, run: func(w *cloud, s int64) {

@@ -42,13 +42,14 @@ const (
 	waitAdmission = "admission" // for the cluster
 	waitConfirm   = "confirm"   // for the tenant in VERIFY_RESIZE
 	waitRetry     = "retry"     // of a teardown that a host refused
+	waitWindow    = "window"    // of a backup, for a status in which an image can be made
 )
 
 // realTables are the tables that the decisions use.
 func realTables() tables {
 	t := tables{
 		server: schemas.ServerTable(), images: schemas.ImageTable(), groups: schemas.GroupTable(), members: schemas.MemberTable(), plans: plans, teardown: cleanupTimeouts,
-		waits: map[string]time.Duration{waitAdmission: 30 * time.Second, waitConfirm: 24 * time.Hour, waitRetry: 10 * time.Second},
+		waits: map[string]time.Duration{waitAdmission: 30 * time.Second, waitConfirm: 24 * time.Hour, waitRetry: 10 * time.Second, waitWindow: schemas.BackupLength},
 	}
 	for _, r := range schemas.ServerRefusals() {
 		for _, in := range r.In {
@@ -83,7 +84,7 @@ var emitted = []schemas.Status{
 // tenants are the triggers that a tenant's command pulls on a server that is there.
 var tenants = []schemas.Trigger{
 	schemas.OnRename, schemas.OnPassword, schemas.OnDelete, schemas.OnRebootSoft, schemas.OnRebootHard, schemas.OnRebuild, schemas.OnResize,
-	schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnShareSetUp, schemas.OnUnshare,
+	schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnShareSetUp, schemas.OnUnshare, schemas.OnBackups,
 }
 
 var operators = []schemas.Trigger{schemas.OnSuspend, schemas.OnResume, schemas.OnRescue, schemas.OnUnrescue}
@@ -131,6 +132,7 @@ func prove(t *tables) []string {
 	}
 	p.teardowns()
 	p.imageLife()
+	p.backups()
 	p.groupLife()
 	slices.Sort(p.stuck)
 	return slices.Compact(p.stuck)
@@ -250,6 +252,22 @@ func (p *prover) teardowns() {
 	}
 	if p.waits[waitRetry] == 0 {
 		p.stuckf("a teardown is stuck when a host refuses it")
+	}
+}
+
+// backups looks that a slot which is due ends, in an image that ends or in the end of its window, and that the images of
+// backups can be deleted.
+func (p *prover) backups() {
+	if p.waits[waitWindow] == 0 {
+		p.stuckf("a backup is stuck when no image can be made")
+	}
+	if to, ok := p.edges[edgeKey{schemas.StatusActive, schemas.OnImage}]; !ok || to != schemas.StatusActive {
+		p.stuckf("no backup is ever made")
+	}
+	for _, s := range emitted {
+		if to, ok := p.edges[edgeKey{s, schemas.OnBackups}]; ok && to != s {
+			p.stuckf("a backup schedule moves %s to %s", s, to)
+		}
 	}
 }
 

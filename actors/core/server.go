@@ -25,7 +25,7 @@ type server struct {
 
 // ServerView is the server as its tenant sees it, nil when it is shown nowhere.
 func ServerView(s *schemas.Server, r *Rules) *schemas.ServerView {
-	if s.Hidden || s.Status == schemas.StatusDeleted {
+	if !isShown(s) {
 		return nil
 	}
 	return &schemas.ServerView{
@@ -33,6 +33,10 @@ func ServerView(s *schemas.Server, r *Rules) *schemas.ServerView {
 		Status: s.Status, Progress: s.Progress, SharedIPGroup: s.Group, Metadata: notNil(s.Metadata),
 		Addresses: schemas.AddressesView{Public: list(slices.Concat(s.Public, s.Shared)), Private: list(s.Private)},
 	}
+}
+
+func isShown(s *schemas.Server) bool {
+	return s.ID != 0 && !s.Hidden && s.Status != schemas.StatusDeleted
 }
 
 // hostHash names a host for one account only: the first half of an HMAC, as 32 hex digits.
@@ -68,7 +72,7 @@ func ServerWakeAt(s *schemas.Server) time.Time {
 	for _, c := range s.Cleanups {
 		at = earliest(at, c.RetryAt)
 	}
-	return earliest(at, s.ConfirmAt)
+	return earliest(earliest(at, s.ConfirmAt), backupWakeAt(s))
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -131,8 +135,8 @@ func (d *server) settle(op schemas.OperationID, keep bool, free schemas.Quota) {
 	d.e.tell(d.Account.Ref(), Settle{Operation: op, Keep: keep, Free: free})
 }
 
-func allocateID(op schemas.OperationID, cluster schemas.ClusterID) string {
-	return "allocate/" + string(op) + "/" + strconv.FormatInt(int64(cluster), 10)
+func allocateID(op schemas.OperationID, cluster schemas.ClusterID, copies int) string {
+	return "allocate/" + string(op) + "/" + strconv.FormatInt(int64(cluster), 10) + "/" + strconv.Itoa(copies)
 }
 
 func releaseID(s schemas.ServerID, cluster schemas.ClusterID, copies int) string {
@@ -143,7 +147,7 @@ func releaseID(s schemas.ServerID, cluster schemas.ClusterID, copies int) string
 func (d *server) allocate(addresses bool, avoid schemas.HostID) {
 	c := d.Cursor
 	d.e.Ask = append(d.e.Ask, Request{
-		ID: allocateID(c.Operation, c.Cluster), To: schemas.ShardOfCluster(c.Cluster), Type: schemas.TypeAllocate, Message: &schemas.Allocate{
+		ID: allocateID(c.Operation, c.Cluster, d.Copies), To: schemas.ShardOfCluster(c.Cluster), Type: schemas.TypeAllocate, Message: &schemas.Allocate{
 			V: schemas.MessageV, Operation: c.Operation, Cluster: c.Cluster, Account: d.Account, Server: d.ID, Copy: d.Copies,
 			Flavor: d.in.Rules.Flavors[c.Flavor], Addresses: addresses, Avoid: avoid,
 		},

@@ -39,6 +39,8 @@ var actionTriggers = map[schemas.Action]schemas.Trigger{
 	schemas.ServerResizeRevert:  schemas.OnRevert,
 	schemas.ServerImage:         schemas.OnImage,
 	schemas.ServerUnshareIP:     schemas.OnUnshare,
+	schemas.BackupSet:           schemas.OnBackups,
+	schemas.BackupDisable:       schemas.OnBackups,
 	schemas.ServerSuspend:       schemas.OnSuspend,
 	schemas.ServerResume:        schemas.OnResume,
 	schemas.ServerRescue:        schemas.OnRescue,
@@ -102,6 +104,8 @@ func (d *server) accepted(a *Admit, on schemas.Trigger, to schemas.Status) {
 		d.share(a, planShareSetUp, to)
 	case schemas.OnUnshare:
 		d.unshare(a, to)
+	case schemas.OnBackups:
+		d.schedule(a)
 	case schemas.OnDelete:
 		d.delete(a, to)
 	default: // suspend, resume, rescue, unrescue: the operator's, with no work on a host
@@ -137,7 +141,7 @@ func (d *server) create(a *Admit) {
 	d.Copies = 1
 	d.Cursor = &schemas.Cursor{
 		Operation: c.ID, Action: c.Action, Plan: planCreate, Expires: c.Expires, Flavor: c.Params.Flavor, Image: c.Params.Image,
-		Cluster: d.in.Rules.Clusters[0], Payload: len(c.Payload) > 0,
+		Cluster: firstCluster(d.in.Rules.Clusters, d.Account), Payload: len(c.Payload) > 0,
 	}
 	if a.Cluster != 0 {
 		d.Cursor.Cluster, d.Cursor.Pinned = a.Cluster, true
@@ -287,17 +291,28 @@ func (d *server) swapHalves() {
 
 // image hands the command to a new image actor.
 func (d *server) image(a *Admit) {
-	if len(d.Images) >= schemas.MaxImagesPerServer {
-		d.e.refuse(a, schemas.Errorf(schemas.KindLimit, "server has %d images; delete some", len(d.Images)))
+	if refused := imageLimit(&d.Server); refused != nil {
+		d.e.refuse(a, refused)
 		return
+	}
+	if a.Slot != nil {
+		d.settleSlot(*a.Slot)
 	}
 	on := *a
 	on.Source, on.Owner = d.Home, d.ID
-	d.Imaging = &schemas.Imaging{Image: a.NewImage, Operation: a.Command.ID}
+	d.Imaging = &schemas.Imaging{Image: a.NewImage, Operation: a.Command.ID, Slot: a.Slot}
 	d.Images = append(slices.Clone(d.Images), a.NewImage)
 	d.touch()
 	d.e.Used = append(d.e.Used, schemas.ActorImage)
 	d.e.tell(a.NewImage.Ref(), &on)
+}
+
+// imageLimit tells why the server may not have one more image.
+func imageLimit(s *schemas.Server) *schemas.Error {
+	if len(s.Images) < schemas.MaxImagesPerServer {
+		return nil
+	}
+	return schemas.Errorf(schemas.KindLimit, "server has %d images; delete some", len(s.Images))
 }
 
 // delete hides the server at once; it ends when every copy is confirmed gone.
@@ -306,7 +321,7 @@ func (d *server) delete(a *Admit, to schemas.Status) {
 	d.cancel("the server was deleted")
 	d.open(a)
 	d.set(to, 0)
-	d.ConfirmAt, d.Unsettled, d.Imaging = time.Time{}, nil, nil
+	d.ConfirmAt, d.Unsettled, d.Imaging, d.Backups = time.Time{}, nil, nil, nil
 	d.e.accept(c, c.Target, false)
 	d.event(c.Action, PhaseStart, c.ID, nil)
 	d.tellGroup(schemas.OnDelete)

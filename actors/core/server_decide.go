@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -24,6 +25,8 @@ func DecideServer(s schemas.Server, m any, in Input) (schemas.Server, Effects, e
 		d.notice(m)
 	case GroupGone:
 		d.groupGone(m)
+	case GroupPinned:
+		d.groupPinned(m)
 	case ImageEnded:
 		d.imageEnded(m)
 	case WhereIs:
@@ -37,12 +40,13 @@ func DecideServer(s schemas.Server, m any, in Input) (schemas.Server, Effects, e
 	default:
 		return s, Effects{}, schemas.Errorf(schemas.KindInternal, "a server cannot be told %T", m)
 	}
+	d.tellChange(&s, m)
 	return d.Server, d.e, nil
 }
 
 // allocated is the cluster's answer: the second half of the admission of a create or a resize.
 func (d *server) allocated(m *schemas.Allocated) {
-	d.e.Answered = append(d.e.Answered, allocateID(m.Operation, m.Cluster))
+	d.e.Answered = append(d.e.Answered, allocateID(m.Operation, m.Cluster, m.Copy))
 	c := d.Cursor
 	if c == nil || c.Operation != m.Operation || c.Step != "" || c.Cluster != m.Cluster || m.Copy != d.Copies {
 		return // given up before: the release that was asked then takes the place back
@@ -83,24 +87,35 @@ func (d *server) allocated(m *schemas.Allocated) {
 // refusedByCluster tries the next cluster for a create, or refuses the command with the cluster's reason.
 func (d *server) refusedByCluster(why *schemas.Error) {
 	c := d.Cursor
-	if c.Action == schemas.ServerCreate && !c.Pinned {
-		for _, cluster := range d.in.Rules.Clusters {
-			if cluster > c.Cluster {
-				d.edit().Cluster = cluster
-				d.Copies++ // a copy's number means one place in one cluster
-				d.e.Save = true
-				d.allocate(true, 0)
-				return
-			}
-		}
+	if all := d.in.Rules.Clusters; c.Action == schemas.ServerCreate && !c.Pinned && d.Copies < len(all) {
+		d.askCluster(nextCluster(all, c.Cluster))
+		return
 	}
 	d.refuseAdmitting(schemas.OperationRejected, why)
+}
+
+// askCluster asks another cluster for a place for a new server.
+func (d *server) askCluster(id schemas.ClusterID) {
+	d.edit().Cluster = id
+	d.Copies++ // a copy's number means one place in one cluster
+	d.e.Save = true
+	d.allocate(true, 0)
+}
+
+// firstCluster is the one that is asked first for the servers of an account: accounts are spread over all.
+func firstCluster(all []schemas.ClusterID, account schemas.AccountID) schemas.ClusterID {
+	return all[int(account-1)%len(all)]
+}
+
+// nextCluster is the one that is asked when another has no room; after the last one comes the first.
+func nextCluster(all []schemas.ClusterID, refused schemas.ClusterID) schemas.ClusterID {
+	return all[(slices.Index(all, refused)+1)%len(all)]
 }
 
 // giveUp refuses an operation that its cluster did not decide in time; what it may have got is given back.
 func (d *server) giveUp() {
 	c := d.Cursor
-	d.e.Answered = append(d.e.Answered, allocateID(c.Operation, c.Cluster))
+	d.e.Answered = append(d.e.Answered, allocateID(c.Operation, c.Cluster, d.Copies))
 	d.release(c.Operation, c.Cluster, d.Copies, c.Action == schemas.ServerCreate)
 	d.refuseAdmitting(schemas.OperationExpired, expired())
 }
@@ -126,13 +141,17 @@ func (d *server) extraRAM(f schemas.FlavorID) int64 {
 
 // imageEnded takes an image of this server out of the way.
 func (d *server) imageEnded(m ImageEnded) {
-	if d.Imaging != nil && d.Imaging.Image == m.Image {
+	if i := d.Imaging; i != nil && i.Image == m.Image {
 		d.Imaging = nil
 		d.e.Save = true
+		if i.Slot != nil {
+			d.backedUp(*i.Slot, m)
+		}
 	}
 	if !m.Gone {
 		return
 	}
+	d.backupGone(m.Image)
 	kept := make([]schemas.ImageID, 0, len(d.Images))
 	for _, id := range d.Images {
 		if id != m.Image {
@@ -157,6 +176,7 @@ func (d *server) wake() {
 		d.confirmItself()
 	}
 	d.repeatCleanups(false)
+	d.backUp()
 }
 
 func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
@@ -186,6 +206,7 @@ func (d *server) resume() {
 // poison gives up what the server waits for after a defect; what the step may have done counts as done.
 func (d *server) poison(m Poison) {
 	if d.Cursor == nil {
+		d.loseBackups(m)
 		return
 	}
 	if d.Cursor.Step == "" {

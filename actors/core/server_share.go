@@ -85,6 +85,22 @@ func (d *server) tellGroup(on schemas.Trigger) {
 	d.e.tell(d.Group.Ref(), MemberNews{Server: d.ID, On: on, Cluster: d.Home.Cluster, Public: d.Public, Shared: d.Shared})
 }
 
+// groupPinned places a server where another launch into its group was placed first. A place that it asked for elsewhere is given back.
+func (d *server) groupPinned(m GroupPinned) {
+	c := d.Cursor
+	if c == nil || c.Action != schemas.ServerCreate || c.Step != "" || d.Group != m.Group {
+		return
+	}
+	d.edit().Pinned = true
+	d.e.Save = true
+	if c.Cluster == m.Cluster {
+		return
+	}
+	d.e.Answered = append(d.e.Answered, allocateID(c.Operation, c.Cluster, d.Copies))
+	d.release(c.Operation, c.Cluster, d.Copies, true)
+	d.askCluster(m.Cluster)
+}
+
 // groupGone leaves a group that was deleted.
 func (d *server) groupGone(m GroupGone) {
 	if d.Group == m.Group {

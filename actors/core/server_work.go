@@ -154,6 +154,7 @@ func (d *server) finish(on schemas.Trigger) {
 	case planRestore, planRevert:
 		d.backToSource(c)
 		if c.Plan == planRevert { // it ends with the copy's teardown
+			d.event(c.Action, PhaseProgress, c.Operation, nil)
 			d.rest()
 			return
 		}

@@ -67,10 +67,10 @@ func (c *consumer) left() []*bus.Message {
 	return left
 }
 
-// giveBack has the broker bring what a consumer has left to the next one, wherever that is. It goes on trying until the bus is
-// closed. Answers are dropped: whoever waits for one reads its operation.
+// giveBack has the broker bring what a consumer has left to the next one, wherever that is. It goes on trying until the message
+// expires or the bus is closed. Answers are dropped: whoever waits for one reads its operation.
 func (b *Bus) giveBack(ctx context.Context, to bus.Address, m bus.Message) {
-	if to.IsReply() {
+	if to.IsReply() || !m.Expires.IsZero() && b.cfg.Now().After(m.Expires) {
 		return
 	}
 	m.Direct = false

@@ -53,9 +53,10 @@ type fileValues map[string]any
 // Validate has nothing left to check.
 func (v fileValues) Validate(*kong.Application) error { return nil }
 
-// Resolve is the file's value of a flag, nil when another place has one.
+// Resolve is the file's value of a flag, nil when another place has one. A flag without a variable is a tenant's for one
+// command: the file's may be of the same name and mean something else.
 func (v fileValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if slices.ContainsFunc(flag.Envs, func(name string) bool { _, set := os.LookupEnv(name); return set }) {
+	if len(flag.Envs) == 0 || slices.ContainsFunc(flag.Envs, func(name string) bool { _, set := os.LookupEnv(name); return set }) {
 		return nil, nil //nolint:nilnil // kong's way to say "not here"
 	}
 	return scalar(v[flag.Name]), nil

@@ -1,4 +1,4 @@
-// Command ozone runs a cloud and lets its operator look after it.
+// Command ozone runs a cloud, lets its operator look after it and its tenants use it.
 package main
 
 import (
@@ -16,27 +16,29 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/ozonecloud/ozone"
+	"github.com/ozonecloud/ozone/cmd/ozone/tenant"
 )
 
-// The exit codes.
-const (
-	exitFailure = 1
-	exitUsage   = 2
-)
+// exitUsage is the exit code for a command that nobody understands. The others are tenant.ExitCode's: 1 for most.
+const exitUsage = 2
 
 // cli is the command line. Each flag has a twin in the environment: OZONE_ and its name.
 type cli struct {
 	ConfigFile configFile `name:"config" help:"JSON object of flag names and values, for example {\"listen\": \"127.0.0.1:9000\"}. The environment and the command line override it." placeholder:"FILE"`
 	LogLevel   slog.Level `help:"What is logged to stderr: debug, info, warn or error." default:"info"`
 
-	Serve   serveCmd   `cmd:"" help:"Run a node."`
-	Account accountCmd `cmd:"" help:"Make and list accounts, change their keys."`
-	Host    hostCmd    `cmd:"" help:"List the hosts of a running node, declare one as off."`
-	Bus     busCmd     `cmd:"" help:"The bus for programs of tenants: their users and queues, and dead letters."`
-	Audit   auditCmd   `cmd:"" help:"Check the laws of conservation over the store and the hosts."`
-	Bench   benchCmd   `cmd:"" help:"Measure the speed of this machine's own nodes."`
-	Floor   floorCmd   `cmd:"" hidden:""`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	tenant.Commands `embed:"" group:"For tenants, over HTTP"`
+
+	Serve      serveCmd      `cmd:"" help:"Run a node."`
+	Account    accountCmd    `cmd:"" help:"Make and list accounts, change their keys."`
+	Host       hostCmd       `cmd:"" help:"List the hosts of a running node, declare one as off."`
+	Bus        busCmd        `cmd:"" help:"The bus for programs of tenants: their users and queues, and dead letters."`
+	Audit      auditCmd      `cmd:"" help:"Check the laws of conservation over the store and the hosts."`
+	Bench      benchCmd      `cmd:"" help:"Measure the speed of this machine's own nodes."`
+	Floor      floorCmd      `cmd:"" hidden:""`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Completion completionCmd `cmd:"" help:"Print what makes a shell complete commands and flags."`
+	Complete   completeCmd   `cmd:"" hidden:""`
 }
 
 func main() {
@@ -65,7 +67,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, cancel) // the second signal ends at once
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(&env{out: stdout, log: log}); err != nil {
+	err = tenant.Explain(parsed.Run(&env{out: stdout, log: log}, &tenant.Env{In: os.Stdin, Out: stdout, Err: stderr}))
+	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "ozone:", err)
 		return exitCode(err)
 	}
@@ -76,7 +79,7 @@ func newParser(c *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, er
 	return kong.New(c,
 		kong.Name("ozone"),
 		kong.Description("A cloud of servers: REST API, durable actors, hosts, in one process.\n\n"+
-			"Each flag may be given in the environment, as OZONE_ and its name: OZONE_DATA for --data."),
+			"Flags may be given in the environment, as OZONE_ and their name: OZONE_DATA for --data. Help shows which."),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.DefaultEnvars("OZONE"), kong.Writers(stdout, stderr), kong.Exit(exit),
 	)
@@ -91,7 +94,7 @@ func exitCode(err error) int {
 	if _, usage := errors.AsType[usageError](err); usage {
 		return exitUsage
 	}
-	return exitFailure
+	return tenant.ExitCode(err)
 }
 
 // env is what a command prints to and logs to.

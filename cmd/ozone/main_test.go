@@ -95,9 +95,9 @@ func TestExitCodes(t *testing.T) {
 		{"serve --roles edge", exitUsage, "--bus inproc"},
 		{"account create", exitUsage, "--user"},
 		{"host fence", exitUsage, "<id>"},
-		{"audit --data " + empty, exitFailure, "no store"},
-		{"host list --data " + empty, exitFailure, "no cloud in " + empty},
-		{"account list --data " + empty, exitFailure, "no cloud in " + empty},
+		{"audit --data " + empty, 1, "no store"},
+		{"host list --data " + empty, 1, "no cloud in " + empty},
+		{"account list --data " + empty, 1, "no cloud in " + empty},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(strings.Fields(c.args), &stdout, &stderr)

@@ -46,7 +46,7 @@ type accountCmd struct {
 
 type accountCreateCmd struct {
 	place  `embed:""`
-	User   string `help:"Name of the user." required:"" placeholder:"NAME"`
+	User   string `help:"Name of the user." required:"" placeholder:"NAME" env:"-"` // OZONE_USER is who asks as a tenant
 	RAM    int64  `name:"ram" help:"RAM of all its servers together, in MB." default:"51200"`
 	Limits string `help:"Rate limits: on (the cloud's), off, or what differs from the cloud's, for example post=20/minute;delete=off." default:"on"`
 }

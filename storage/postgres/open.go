@@ -95,7 +95,7 @@ func open(ctx context.Context, cfg Config, target *target) (_ *Store, err error)
 		return nil, err
 	}
 	inner, err := sqlstore.New(ctx, sqlstore.Config{
-		Write: write, Read: read, Dialect: dialect{}, Now: clock.now, ReadOnly: cfg.ReadOnly, Gather: gather,
+		Write: write, Read: read, Dialect: dialect{}, Joiner: &joiner{db: write}, Now: clock.now, ReadOnly: cfg.ReadOnly, Gather: gather,
 	})
 	if err != nil {
 		return nil, err

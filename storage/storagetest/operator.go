@@ -130,6 +130,7 @@ func testSeed(r *rig) {
 			t.Fatalf("Seed() = %v", err)
 		}
 		cloud.Images[0].Name, cloud.Clusters[0].Public.CIDR = "changed", "changed" // what is there stays
+		cloud.Clusters = append(cloud.Clusters, schemas.Cluster{ID: 2, Public: schemas.Pool{CIDR: "198.19.0.0/16"}})
 	}
 	flavors, err := s.Flavors(t.Context())
 	if err != nil || len(flavors) != 7 || flavors[0] != schemas.DefaultFlavors()[0] {

@@ -149,7 +149,7 @@ func (r *rig) operation(account schemas.AccountID, n int, state schemas.Operatio
 
 func (r *rig) event(ref schemas.Ref, sequence int64, eventType string, op schemas.OperationID) storage.EventRow {
 	r.t.Helper()
-	body, err := json.Marshal(schemas.Event{Type: eventType, CorrelationID: op, Data: json.RawMessage("null")})
+	body, err := json.Marshal(schemas.Event{Type: eventType, CorrelationID: op})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -27,7 +27,9 @@ type Config struct {
 	Floors bool     // measure the floors too
 	// Servers are what the nodes run on; nil: everything is embedded.
 	Servers Servers
-	Log     io.Writer
+	// Apart has the edge in a process of its own, so that every command passes the broker. It needs Servers.
+	Apart bool
+	Log   io.Writer
 }
 
 // conns is how many connections and accounts the load has. Source: docs/numbers.md.
@@ -173,6 +175,7 @@ func (b *bench) args() []string {
 // rig is a node under a load.
 type rig struct {
 	node    *node.Node
+	edge    *node.Node // the same one, unless it is apart
 	gen     *load.Generator
 	servers Servers
 	tenants []tenant
@@ -200,11 +203,22 @@ func (b *bench) start(ctx context.Context, name string) (*rig, error) {
 		}
 		cfg.Env = onURLs(bus, store)
 	}
+	if b.cfg.Apart {
+		cfg.Args = append(cfg.Args, "--roles", "engine,host")
+	}
 	n, err := node.Start(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{node: n, gen: load.New(n.URL(), conns), servers: b.cfg.Servers}
+	r := &rig{node: n, edge: n, servers: b.cfg.Servers}
+	if b.cfg.Apart {
+		cfg.Args = []string{"--roles", "edge", "--log-level", "warn", "--secret-key-file", filepath.Join(dir, "secret.key")}
+		cfg.Dir += ".edge"
+		if r.edge, err = node.Start(ctx, cfg); err != nil {
+			return nil, errors.Join(err, n.Stop())
+		}
+	}
+	r.gen = load.New(r.edge.URL(), conns)
 	if err := r.login(ctx, b.accounts); err != nil {
 		return nil, errors.Join(err, r.stop())
 	}
@@ -217,5 +231,9 @@ func onURLs(bus, store string) []string { return []string{"OZONE_BUS=" + bus, "O
 // stop ends the node and forgets its data.
 func (r *rig) stop() error {
 	r.gen.Close()
-	return errors.Join(r.node.Stop(), os.RemoveAll(r.node.Dir()))
+	var err error
+	if r.edge != r.node {
+		err = errors.Join(r.edge.Stop(), os.RemoveAll(r.edge.Dir()))
+	}
+	return errors.Join(err, r.node.Stop(), os.RemoveAll(r.node.Dir()))
 }

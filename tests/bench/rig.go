@@ -17,7 +17,7 @@ import (
 
 func (r *rig) login(ctx context.Context, accounts []node.Account) error {
 	for _, a := range accounts {
-		c := client.New(r.node.URL(), a.User, a.Key)
+		c := client.New(r.edge.URL(), a.User, a.Key)
 		if err := c.Login(ctx); err != nil {
 			return err
 		}
@@ -137,6 +137,13 @@ type rate struct {
 func (r *rig) used() (own time.Duration, servers map[string]time.Duration, err error) {
 	if own, err = node.CPU(r.node.PID()); err != nil || r.servers == nil {
 		return own, nil, err
+	}
+	if r.edge != r.node {
+		edge, err := node.CPU(r.edge.PID())
+		if err != nil {
+			return 0, nil, err
+		}
+		own += edge
 	}
 	servers, err = r.servers.CPU()
 	return own, servers, err

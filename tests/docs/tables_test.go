@@ -125,6 +125,7 @@ func TestEveryFlagAndRouteAndMetricIsDocumented(t *testing.T) {
 	n := nodetest.Start(t)
 	t.Run("flags", func(t *testing.T) { flagsAreListed(t, n) })
 	t.Run("routes", func(t *testing.T) { routesAreListed(t, n) })
+	t.Run("commands", func(t *testing.T) { commandsAreListed(t, n) })
 	t.Run("metrics", func(t *testing.T) { metricsAreListed(t, n) })
 }
 
@@ -159,6 +160,25 @@ func routesAreListed(t *testing.T, n *node.Node) {
 			if !strings.Contains(text, "`"+route+"`") {
 				t.Errorf("docs/api.md does not list the route %s", route)
 			}
+		}
+	}
+}
+
+// commandsAreListed looks for the tenants' commands, the last group of the help.
+func commandsAreListed(t *testing.T, n *node.Node) {
+	t.Helper()
+	help, err := n.Run(t.Context(), "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, tenants, found := strings.Cut(help, "For tenants")
+	if !found {
+		t.Fatalf("no tenants' commands in %q", help)
+	}
+	text := read(t, "docs/cli.md")
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z-]+(?: [a-z-]+)?)  `).FindAllStringSubmatch(tenants, -1) {
+		if !strings.Contains(text, "`ozone "+m[1]) {
+			t.Errorf("docs/cli.md does not list ozone %s", m[1])
 		}
 	}
 }

@@ -53,13 +53,15 @@ func StartIn(tb testing.TB, dir string, args ...string) *node.Node {
 	return StartWith(tb, node.Config{Dir: dir, Args: args})
 }
 
-// StartWith is Start with a configuration, but for its binary.
+// StartWith is Start with a configuration. Without a binary it is the one under test.
 func StartWith(tb testing.TB, cfg node.Config) *node.Node {
 	tb.Helper()
 	if err := os.Chmod(cfg.Dir, 0o700); err != nil { //nolint:gosec // a directory
 		tb.Fatal(err)
 	}
-	cfg.Binary = Binary(tb)
+	if cfg.Binary == "" {
+		cfg.Binary = Binary(tb)
+	}
 	n, err := node.Start(tb.Context(), cfg)
 	if err != nil {
 		tb.Fatal(err)

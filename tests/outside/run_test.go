@@ -26,11 +26,12 @@ func TestPrintedLinesWorkWhenPasted(t *testing.T) {
 		}
 		shell := exec.CommandContext(t.Context(), "bash", "-c", script)
 		shell.Dir = t.TempDir()
+		shell.Env = append(shell.Environ(), "XDG_CONFIG_HOME="+shell.Dir)
 		out, err := shell.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		for _, want := range []string{`"flavors":[`, `"images":[`, `"status":"BUILD"`, `"status":"ACTIVE"`, `"state":"succeeded"`} {
+		for _, want := range []string{"logged in as demo", "256 MB Server", `"flavors":[`, `"images":[`, `"status":"BUILD"`, `"status":"ACTIVE"`, `"state":"succeeded"`} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("no %s in what the pasted lines printed:\n%s\nfor\n%s", want, out, script)
 			}

@@ -11,11 +11,10 @@ import (
 
 // servers are the RabbitMQ and the PostgreSQL of all nodes that are not embedded. The first of these starts them.
 type servers struct {
-	once     sync.Once
-	broker   *rig.RabbitMQ
-	database *rig.Postgres
-	err      error // why they are not there
-	lent     int   // virtual hosts so far
+	once sync.Once
+	both *rig.Servers
+	err  error // why they are not there
+	lent int   // virtual hosts so far
 }
 
 // lend gives a node a virtual host and a database until the test ends.
@@ -28,7 +27,7 @@ func (s *servers) lend(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // queues that nobody uses cost the broker's time; a database costs nothing
-		if err := s.broker.DropVhost(context.Background(), vhost); err != nil {
+		if err := s.both.Broker.DropVhost(context.Background(), vhost); err != nil {
 			t.Error(err)
 		}
 	})
@@ -37,34 +36,23 @@ func (s *servers) lend(t *testing.T) []string {
 
 // env is the settings of a node with a virtual host and a database of its own.
 func (s *servers) env(ctx context.Context, vhost string) ([]string, error) {
-	s.once.Do(func() { s.err = s.start(context.WithoutCancel(ctx)) }) // they outlive the test that comes first
+	s.once.Do(func() { s.both, s.err = rig.NewServers(context.WithoutCancel(ctx)) }) // they outlive the test that comes first
 	if s.err != nil {
 		return nil, s.err
 	}
-	bus, err := s.broker.NewVhost(ctx, vhost)
+	bus, err := s.both.Broker.NewVhost(ctx, vhost)
 	if err != nil {
 		return nil, err
 	}
-	store, err := s.database.EmptyDatabase(ctx)
+	store, err := s.both.Database.EmptyDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return []string{"OZONE_BUS=" + bus, "OZONE_STORE=" + store}, nil
 }
 
-func (s *servers) start(ctx context.Context) (err error) {
-	if s.broker, err = rig.NewRabbitMQ(ctx); err != nil {
-		return err
-	}
-	s.database, err = rig.NewPostgres(ctx)
-	return err
-}
-
 func (s *servers) close() {
-	if s.broker != nil {
-		s.broker.Close()
-	}
-	if s.database != nil {
-		s.database.Close()
+	if s.both != nil {
+		s.both.Close()
 	}
 }

@@ -82,7 +82,7 @@ func (w *way) dirs(n *node.Node) []string {
 	if w.servers == nil {
 		return []string{n.Dir()}
 	}
-	return []string{n.Dir(), w.servers.broker.Dir(), w.servers.database.Dir()}
+	return []string{n.Dir(), w.servers.both.Broker.Dir(), w.servers.both.Database.Dir()}
 }
 
 // end gives back what the tests shared.

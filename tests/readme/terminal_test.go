@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,6 +26,7 @@ type terminal struct {
 func open(dir, name string, args ...string) (*terminal, error) {
 	t := &terminal{cmd: exec.Command(name, args...), ended: make(chan struct{}), more: make(chan struct{})}
 	t.cmd.Dir, t.cmd.Stdout, t.cmd.Stderr = dir, t, t
+	t.cmd.Env = append(t.cmd.Environ(), "XDG_CONFIG_HOME="+filepath.Join(dir, ".config")) // who runs the tests stays logged in
 	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var err error
 	if t.stdin, err = t.cmd.StdinPipe(); err != nil {

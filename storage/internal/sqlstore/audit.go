@@ -28,7 +28,7 @@ type audit struct {
 	live    map[copyKey]schemas.Reservation
 	held    map[string]schemas.ServerID // address -> server
 	events  map[schemas.Ref]int64       // source -> last sequence
-	loads   map[schemas.HostID]load
+	loads   hostLoads
 	quotas  map[schemas.AccountID]schemas.Quota
 	servers map[schemas.ServerID]*auditedServer
 	groups  map[schemas.GroupID]*schemas.Group
@@ -76,7 +76,7 @@ func newAudit(tx *sqlx.Tx) *audit {
 	a := &audit{
 		tx: tx, broken: map[string]int{}, ops: map[operationKey]*auditedOperation{},
 		pending: map[copyKey]bool{}, asking: map[schemas.ServerID]bool{}, live: map[copyKey]schemas.Reservation{},
-		held: map[string]schemas.ServerID{}, events: map[schemas.Ref]int64{}, loads: map[schemas.HostID]load{},
+		held: map[string]schemas.ServerID{}, events: map[schemas.Ref]int64{}, loads: hostLoads{},
 		quotas: map[schemas.AccountID]schemas.Quota{}, servers: map[schemas.ServerID]*auditedServer{},
 		groups: map[schemas.GroupID]*schemas.Group{}, kept: map[string]schemas.ServerID{},
 	}

@@ -16,7 +16,7 @@ func (a *audit) readReservations(ctx context.Context) error {
 	return each(ctx, a.tx, query, func(r *reservationRow) error {
 		res := r.reservation()
 		a.live[copyKey{res.Server, res.Copy}] = res
-		addLoad(a.loads, res.Host, res.RAMMiB, res.DiskGB)
+		a.loads.add(res.Host, res.RAMMiB, res.DiskGB)
 		a.report.Copies = append(a.report.Copies, res)
 		return nil
 	})

@@ -19,12 +19,14 @@ const (
 	selectCommitter = `SELECT n FROM committer WHERE id = $1`
 	firstCommit     = `INSERT INTO committer (id, n, updated) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`
 	nextCommit      = `UPDATE committer SET n = $2, updated = $3 WHERE id = $1 AND n = CAST($2 AS BIGINT) - 1`
-	selectEpochs    = `SELECT string_agg(CAST(epoch AS TEXT), ' ' ORDER BY id) FROM shard` // one row: it is read by every commit
 )
+
+// SelectEpochs reads the epochs of all shards in their order. It is one row, since every commit reads it.
+const SelectEpochs = `SELECT string_agg(CAST(epoch AS TEXT), ' ' ORDER BY id) FROM shard`
 
 // commitStatements lists what a commit runs beside its Writes.
 func (s *Store) commitStatements() []string {
-	return []string{selectCommitter, firstCommit, nextCommit, selectEpochs, s.dialect.Query(findReserved)}
+	return []string{firstCommit, nextCommit, SelectEpochs, s.dialect.Query(findReserved)}
 }
 
 // errHadCommitted: the batch is in the store already.
@@ -61,28 +63,29 @@ func (s *Store) Commit(ctx context.Context, b storage.Batch) error {
 
 // commit is one try; rows are written one by one when it must be known which one is at fault.
 func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes []change, oneByOne bool) error {
-	var joined *joinedPuts
-	if !oneByOne {
-		var err error
-		if joined, err = s.join(ctx, changes); err != nil {
-			return err
-		}
-	}
 	defer s.keepOrder()()
+	if s.joiner != nil && !oneByOne && !p.hostChanges() {
+		return s.commitJoined(ctx, b, p, changes)
+	}
 	tx, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.writeBatch(ctx, tx, b, p, changes, joined, oneByOne); err != nil {
+	if err := s.writeBatch(ctx, tx, b, p, changes, oneByOne); err != nil {
 		_ = tx.Rollback() // the first error counts; the database may have rolled back by itself
 		if errors.Is(err, errOverCapacity) {
 			return s.blameOverCapacity(ctx, b, p, err)
 		}
 		return err
 	}
+	return s.conclude(p, changes, tx.Commit)
+}
+
+// conclude commits, and has the cache follow.
+func (s *Store) conclude(p *plan, changes []change, commit func() error) error {
 	objects := p.objects()
 	s.cache.leave(objects)
-	err = tx.Commit()
+	err := commit()
 	s.cache.enter(objects, err == nil)
 	if err != nil {
 		return err
@@ -91,45 +94,23 @@ func (s *Store) commit(ctx context.Context, b *storage.Batch, p *plan, changes [
 	return nil
 }
 
-func (s *Store) writeBatch(
-	ctx context.Context, tx *sqlx.Tx, b *storage.Batch, p *plan, changes []change, joined *joinedPuts, oneByOne bool,
-) error {
-	if err := s.enter(ctx, tx, b); err != nil {
+func (s *Store) writeBatch(ctx context.Context, tx *sqlx.Tx, b *storage.Batch, p *plan, changes []change, oneByOne bool) error {
+	if err := s.advance(ctx, tx, b); err != nil {
+		return err
+	}
+	if err := s.fence(ctx, tx, b); err != nil {
 		return err
 	}
 	loads, err := s.hostLoads(ctx, tx, p)
 	if err != nil {
 		return err
 	}
-	if joined != nil {
-		err = s.putAll(ctx, tx, joined)
-	} else {
-		err = s.putEach(ctx, tx, changes, oneByOne)
-	}
-	if err != nil {
-		return err
-	}
-	return s.addLoads(ctx, tx, loads)
-}
-
-// enter moves the committer and refuses the batch when a shard was claimed since.
-func (s *Store) enter(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
-	j, ok := s.dialect.(Joiner)
-	if !ok {
-		if err := s.advance(ctx, tx, b); err != nil {
+	for i := range changes {
+		if err := s.put(ctx, tx, &changes[i], oneByOne); err != nil {
 			return err
 		}
-		return s.fence(ctx, tx, b)
 	}
-	c := Committer{ID: b.Committer, Number: b.Number, Now: micros(s.now())}
-	epochs, moved, err := j.Begin(ctx, tx, c, shardsOf(b))
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	if !moved {
-		return s.whyNotMoved(ctx, tx, b)
-	}
-	return compareEpochs(b, epochs)
+	return s.addLoads(ctx, tx, loads)
 }
 
 // advance moves the committer from the number before the batch's to the batch's. It comes first: its row
@@ -146,13 +127,12 @@ func (s *Store) advance(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) erro
 	if moved, err := result.RowsAffected(); err != nil || moved == 1 {
 		return err
 	}
-	return s.whyNotMoved(ctx, tx, b)
+	return s.whyNotMoved(ctx, b)
 }
 
 // whyNotMoved tells a batch that had been committed from a store that went back.
-func (s *Store) whyNotMoved(ctx context.Context, tx *sqlx.Tx, b *storage.Batch) error {
-	var n int64
-	err := s.prepared(ctx, tx, selectCommitter).GetContext(ctx, &n, b.Committer)
+func (s *Store) whyNotMoved(ctx context.Context, b *storage.Batch) error {
+	n, err := get[int64](ctx, s, selectCommitter, b.Committer)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -203,9 +183,14 @@ func compareEpochs(b *storage.Batch, epochs map[schemas.Shard]schemas.Epoch) err
 
 func (s *Store) epochs(ctx context.Context, tx *sqlx.Tx) (map[schemas.Shard]schemas.Epoch, error) {
 	var all string
-	if err := s.prepared(ctx, tx, selectEpochs).QueryRowContext(ctx).Scan(&all); err != nil {
+	if err := s.prepared(ctx, tx, SelectEpochs).QueryRowContext(ctx).Scan(&all); err != nil {
 		return nil, err
 	}
+	return readEpochs(all)
+}
+
+// readEpochs takes apart what SelectEpochs found.
+func readEpochs(all string) (map[schemas.Shard]schemas.Epoch, error) {
 	epochs := make(map[schemas.Shard]schemas.Epoch, schemas.Shards)
 	for word := range strings.FieldsSeq(all) {
 		epoch, err := strconv.ParseInt(word, 10, 64)

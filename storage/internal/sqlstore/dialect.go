@@ -48,16 +48,31 @@ type Finder interface {
 	Find(ctx context.Context, stmt *sqlx.Stmt, l *Lookup, keys [][]any, see func(rows *sqlx.Rows) error) error
 }
 
-// Joiner is what a Dialect is, too, when fewer statements are faster.
+// Joiner commits in fewer messages, where each is a way to a server and back.
 type Joiner interface {
-	// Begin does what a commit begins with, in this order: it moves the committer, locks shards like Lock, not
-	// exclusively, and reads the epochs of all shards. Each sees what was committed before it began. The committer
-	// has not moved when it was not at the number before c's.
-	Begin(ctx context.Context, tx *sqlx.Tx, c Committer, shards []schemas.Shard) (epochs map[schemas.Shard]schemas.Epoch, moved bool, err error)
-	// Join is one statement for many Writes, none of which writes a row of another. It is prepared once.
-	Join(writes []*Write) string
-	// PutAll is Put with the prepared Join of the writes; it cannot tell which row is at fault.
-	PutAll(ctx context.Context, stmt *sqlx.Stmt, writes []*Write, rows [][]Row) error
+	// Begin begins a transaction with what a commit begins with, in this order: it moves the committer, locks shards like
+	// Lock, not exclusively, reads the epochs of all shards, and calls see on each row that a key of keys, which are numbers,
+	// finds. Each sees what was committed before it began.
+	Begin(
+		ctx context.Context, c Committer, shards []schemas.Shard, l *Lookup, keys [][]any, see func(rows *sqlx.Rows) error,
+	) (Joined, Entry, error)
+	// Close lets go of connections; no transaction is under way.
+	Close()
+}
+
+// Joined is a transaction of a Joiner. Commit or Rollback is its last call.
+type Joined interface {
+	// PutAll writes rows of many Writes, none of which writes a row of another, with one statement. The error about data
+	// that cannot be stored is a *RowError; it cannot tell which row is at fault.
+	PutAll(ctx context.Context, writes []*Write, rows [][]Row) error
+	Commit(ctx context.Context) error
+	Rollback(ctx context.Context)
+}
+
+// Entry is what a commit has found where it began.
+type Entry struct {
+	Moved  bool   // the committer was at the number before the batch's
+	Epochs string // what SelectEpochs found
 }
 
 // Committer is a committer at the number of a batch.

@@ -21,15 +21,16 @@ const (
 	selectNextFree = `SELECT min(taken.id) + 1 FROM
 		(SELECT $1 - 1 AS id UNION ALL SELECT id FROM account WHERE id >= $1) AS taken
 		WHERE NOT EXISTS (SELECT 1 FROM account WHERE account.id = taken.id + 1)`
-	insertUser  = `INSERT INTO users (name, account, generation, created) VALUES ($1, $2, 1, $3)`
-	insertKey   = `INSERT INTO api_key (user_name, hash, created) VALUES ($1, $2, $3)`
-	selectUsers = `SELECT name, account FROM users ORDER BY account, name`
-	raiseUser   = `UPDATE users SET generation = generation + 1 WHERE name = $1`
-	updateKey   = `UPDATE api_key SET hash = $2, created = $3 WHERE user_name = $1`
-	endTokens   = `DELETE FROM token WHERE user_name = $1`
-	putSeal     = `UPDATE store SET seal = $1 WHERE seal = ''`
-	selectSeal  = `SELECT seal FROM store`
-	leaseHosts  = `UPDATE id_source SET next = $1 + CASE
+	insertUser    = `INSERT INTO users (name, account, generation, created) VALUES ($1, $2, 1, $3)`
+	insertKey     = `INSERT INTO api_key (user_name, hash, created) VALUES ($1, $2, $3)`
+	selectUsers   = `SELECT name, account FROM users ORDER BY account, name`
+	raiseUser     = `UPDATE users SET generation = generation + 1 WHERE name = $1`
+	updateKey     = `UPDATE api_key SET hash = $2, created = $3 WHERE user_name = $1`
+	endTokens     = `DELETE FROM token WHERE user_name = $1`
+	countClusters = `SELECT count(*) FROM cluster`
+	putSeal       = `UPDATE store SET seal = $1 WHERE seal = ''`
+	selectSeal    = `SELECT seal FROM store`
+	leaseHosts    = `UPDATE id_source SET next = $1 + CASE
 			WHEN next > (SELECT coalesce(max(id), 0) FROM host) THEN next
 			ELSE (SELECT max(id) + 1 FROM host) END
 		WHERE kind = 'host' RETURNING next - $1`
@@ -213,16 +214,25 @@ func (s *Store) Seed(ctx context.Context, c storage.Catalogue) error {
 		if err := s.seedImages(ctx, tx, c.Images); err != nil {
 			return err
 		}
-		for i := range c.Clusters {
-			cluster := c.Clusters[i]
-			cluster.V = schemas.StateV
-			shard := schemas.ShardOfCluster(cluster.ID)
-			if err := s.insertFirst(ctx, tx, cluster.ID.Ref(), shard, s.now(), storage.Snapshot{}, cluster); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.seedClusters(ctx, tx, c.Clusters)
 	})
+}
+
+// seedClusters stores the clusters of a cloud that has none: those of one that has some share out its addresses.
+func (s *Store) seedClusters(ctx context.Context, tx *sqlx.Tx, clusters []schemas.Cluster) error {
+	var there int
+	if err := tx.GetContext(ctx, &there, countClusters); err != nil || there > 0 {
+		return err
+	}
+	for i := range clusters {
+		cluster := clusters[i]
+		cluster.V = schemas.StateV
+		shard := schemas.ShardOfCluster(cluster.ID)
+		if err := s.insertFirst(ctx, tx, cluster.ID.Ref(), shard, s.now(), storage.Snapshot{}, cluster); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seedImages stores base images: account 0, so everybody sees them. They are new rows, so no copy in memory can be old.

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -21,6 +20,8 @@ type Config struct {
 	// Write is the handle of every transaction that writes, Read of all others; Close closes both.
 	Write, Read *sqlx.DB
 	Dialect     Dialect
+	// Joiner commits in fewer messages; nil: statement by statement.
+	Joiner Joiner
 	// Now is the store's clock.
 	Now func() time.Time
 	// CachedObjects bounds the copies that Object answers from; 0: none, as it must be when another process writes too.
@@ -38,13 +39,13 @@ type Config struct {
 type Store struct {
 	write, read *sqlx.DB
 	dialect     Dialect
+	joiner      Joiner
 	now         func() time.Time
 	wrote       func(bytes int)
 	readOnly    bool
 	cache       *objectCache
 	writes      map[string]statement // prepared on write, by text; not changed after New
 	puts        map[*Write]statement // the same, by what they write
-	joins       statements           // of Writes, prepared on write
 	reads       statements
 	gathered    gathered
 	gate        gate
@@ -61,9 +62,8 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		c.Wrote = func(int) {}
 	}
 	s := &Store{
-		write: c.Write, read: c.Read, readOnly: c.ReadOnly, dialect: c.Dialect, now: c.Now, wrote: c.Wrote,
+		write: c.Write, read: c.Read, readOnly: c.ReadOnly, dialect: c.Dialect, joiner: c.Joiner, now: c.Now, wrote: c.Wrote,
 		cache: newObjectCache(c.CachedObjects), writes: map[string]statement{}, puts: map[*Write]statement{},
-		joins: statements{db: c.Write, byText: map[string]statement{}},
 		reads: statements{db: c.Read, byText: map[string]statement{}},
 	}
 	s.gathered = newGathered(s, c.Gather)
@@ -106,6 +106,9 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.gathered.stop()
+	if s.joiner != nil {
+		s.joiner.Close()
+	}
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
@@ -214,29 +217,22 @@ type statements struct {
 }
 
 func (c *statements) get(ctx context.Context, text string) (statement, error) {
-	stmt, _, err := c.getUpTo(ctx, math.MaxInt, text)
-	return stmt, err
-}
-
-// getUpTo prepares no more than limit texts; ok tells whether text is one of them.
-func (c *statements) getUpTo(ctx context.Context, limit int, text string) (stmt statement, ok bool, err error) {
 	c.mu.RLock()
-	stmt, ok = c.byText[text]
-	full := len(c.byText) >= limit
+	stmt, ok := c.byText[text]
 	c.mu.RUnlock()
-	if ok || full {
-		return stmt, ok, nil
+	if ok {
+		return stmt, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stmt, ok = c.byText[text]; ok {
-		return stmt, true, nil
+		return stmt, nil
 	}
-	if stmt, err = prepare(ctx, c.db, text); err != nil {
-		return stmt, false, err
+	stmt, err := prepare(ctx, c.db, text)
+	if err == nil {
+		c.byText[text] = stmt
 	}
-	c.byText[text] = stmt
-	return stmt, true, nil
+	return stmt, err
 }
 
 // gate lets calls in until it is closed, and closes when those inside have left.

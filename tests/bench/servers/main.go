@@ -32,13 +32,15 @@ func run(ctx context.Context) error {
 	rounds := flag.Int("rounds", 3, "rounds of each row; its median counts")
 	only := flag.String("only", "", "measure these `rows` only: "+strings.Join(bench.Names(), ","))
 	floors := flag.Bool("floors", false, "measure the floors too")
+	apart := flag.Bool("apart", false, "run the edge in a process of its own")
 	flag.Parse()
-	s := new(servers)
-	defer s.close()
-	if err := s.start(ctx); err != nil {
+	both, err := rig.NewServers(ctx)
+	if err != nil {
 		return err
 	}
-	cfg := bench.Config{Binary: *binary, Rounds: *rounds, Floors: *floors, Servers: s, Log: os.Stderr}
+	defer both.Close()
+	s := &servers{Servers: both}
+	cfg := bench.Config{Binary: *binary, Rounds: *rounds, Floors: *floors, Servers: s, Apart: *apart, Log: os.Stderr}
 	if *only != "" {
 		cfg.Only = strings.Split(*only, ",")
 	}
@@ -47,43 +49,26 @@ func run(ctx context.Context) error {
 
 // servers are the broker and the database of a run.
 type servers struct {
-	broker   *rig.RabbitMQ
-	database *rig.Postgres
-	vhosts   int
-}
+	*rig.Servers
 
-func (s *servers) start(ctx context.Context) (err error) {
-	if s.database, err = rig.NewPostgres(ctx); err != nil {
-		return err
-	}
-	s.broker, err = rig.NewRabbitMQ(ctx)
-	return err
-}
-
-func (s *servers) close() {
-	if s.broker != nil {
-		s.broker.Close()
-	}
-	if s.database != nil {
-		s.database.Close()
-	}
+	vhosts int
 }
 
 // Fresh is a virtual host that nobody knows and a database like another one, or empty. The virtual host before it goes.
 func (s *servers) Fresh(ctx context.Context, like string) (bus, store string, err error) {
 	if s.vhosts > 0 {
-		if err := s.broker.DropVhost(ctx, vhost(s.vhosts)); err != nil {
+		if err := s.Broker.DropVhost(ctx, vhost(s.vhosts)); err != nil {
 			return "", "", err
 		}
 	}
 	s.vhosts++
-	if bus, err = s.broker.NewVhost(ctx, vhost(s.vhosts)); err != nil {
+	if bus, err = s.Broker.NewVhost(ctx, vhost(s.vhosts)); err != nil {
 		return "", "", err
 	}
 	if like == "" {
-		store, err = s.database.EmptyDatabase(ctx)
+		store, err = s.Database.EmptyDatabase(ctx)
 	} else {
-		store, err = s.database.CopyDatabase(ctx, like)
+		store, err = s.Database.CopyDatabase(ctx, like)
 	}
 	return bus, store, err
 }
@@ -93,7 +78,7 @@ func vhost(n int) string { return fmt.Sprint("bench", n) }
 // CPU is the processor time of both.
 func (s *servers) CPU() (map[string]time.Duration, error) {
 	used := map[string]time.Duration{}
-	for name, pids := range map[string][]int{"RabbitMQ": s.broker.PIDs(), "PostgreSQL": s.database.PIDs()} {
+	for name, pids := range map[string][]int{"RabbitMQ": s.Broker.PIDs(), "PostgreSQL": s.Database.PIDs()} {
 		for _, pid := range pids {
 			cpu, err := node.CPU(pid)
 			if err != nil {
