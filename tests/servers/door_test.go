@@ -40,7 +40,7 @@ type door struct {
 
 func TestDoor(t *testing.T) {
 	s := newServers(t)
-	n := nodetest.StartWith(t, s.config(t))
+	n := nodetest.StartWith(t, s.config(t, "--lost-after", "5m")) // a broker that starts slowly must not cost the hosts
 	d := &door{servers: s, node: n, alice: nodetest.Client(t, n, "alice"), bob: nodetest.Client(t, n, "bob")}
 	d.shop, d.other = s.newOutsider(t, d.alice.Account(), "shop"), s.newOutsider(t, d.bob.Account(), "other")
 	t.Run("a program drives a server from its create to its delete", d.life)
