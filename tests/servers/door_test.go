@@ -57,6 +57,9 @@ func TestDoor(t *testing.T) {
 	t.Run("programs that were written for any broker", d.tools)
 	t.Run("users and queues from the command line", d.users)
 	nodetest.Audit(t, n)
+	if strings.Contains(n.Log(), "canary") {
+		t.Error("a password is in the log")
+	}
 }
 
 func (d *door) life(t *testing.T) {
