@@ -25,6 +25,7 @@ type Deps struct {
 	Operations *Operations
 	Reader     storage.Reader
 	Limits     storage.Limits
+	Backups    storage.Backups
 	Log        *slog.Logger
 	Now        func() time.Time
 	PublicURL  string // scheme and authority, without a slash at its end

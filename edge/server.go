@@ -30,9 +30,11 @@ type Config struct {
 	Reader storage.Reader
 	Tokens storage.Tokens
 	Limits storage.Limits
-	Sealer *schemas.Sealer
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Backups has the schedules.
+	Backups storage.Backups
+	Sealer  *schemas.Sealer
+	Now     func() time.Time
+	Log     *slog.Logger
 	// PublicURL is the scheme and authority that clients are told to use, for example https://cloud.example.org.
 	PublicURL string
 	// Wait is how long a write waits for its admission; default DefaultWait.
@@ -55,8 +57,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.ID == "":
 		return errors.New("edge: no ID")
-	case c.Bus == nil, c.Reader == nil, c.Tokens == nil, c.Limits == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
-		return errors.New("edge: Bus, Reader, Tokens, Limits, Sealer, Now or Log is missing")
+	case c.Bus == nil, c.Reader == nil, c.Tokens == nil, c.Limits == nil, c.Backups == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
+		return errors.New("edge: Bus, Reader, Tokens, Limits, Backups, Sealer, Now or Log is missing")
 	case !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://"):
 		return fmt.Errorf("edge: public URL %q: want http:// or https://", c.PublicURL)
 	case c.Wait < 0:
@@ -117,7 +119,7 @@ func New(c Config) (*Server, error) {
 	send := newSender(&s.config, s.replies, s.operations)
 	d := Deps{
 		Commands: send, Operations: s.operations,
-		Reader: c.Reader, Limits: c.Limits, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
+		Reader: c.Reader, Limits: c.Limits, Backups: c.Backups, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
 	}
 	if err := mountAll(s.router, d, c.Modules); err != nil {
 		return nil, err

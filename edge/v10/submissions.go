@@ -36,6 +36,8 @@ func (m *module) Submissions() map[schemas.Action]edge.Submission {
 		schemas.ServerUnshareIP:     {Verb: http.MethodDelete, Params: edge.Members{"address": nil}, Order: targeted(submitUnshare)},
 		schemas.ServerImage:         {Verb: http.MethodPost, Params: edge.Members{"name": nil, "serverId": nil}, Order: submitImage},
 		schemas.ImageDelete:         {Verb: http.MethodDelete, Params: none, Order: targeted(bare(schemas.ImageDelete))},
+		schemas.BackupSet:           {Verb: http.MethodPost, Params: edge.Members{"enabled": nil, "weekly": nil, "daily": nil}, Order: targeted(submitBackups)},
+		schemas.BackupDisable:       {Verb: http.MethodDelete, Params: none, Order: targeted(bare(schemas.BackupDisable))},
 		schemas.SharedIPGroupCreate: {Verb: http.MethodPost, Params: edge.Members{"name": nil, "server": nil}, Order: untargeted(submitGroup)},
 		schemas.SharedIPGroupDelete: {Verb: http.MethodDelete, Params: none, Order: targeted(bare(schemas.SharedIPGroupDelete))},
 	}
@@ -107,6 +109,11 @@ func addressParam(params document.Value) (string, error) {
 		return "", invalid("address must be an IPv4 address.")
 	}
 	return address, nil
+}
+
+func submitBackups(params document.Value) (edge.Order, error) {
+	schedule, err := backupSchedule(enclose(backupEnvelope, params))
+	return edge.Order{Action: schemas.BackupSet, Params: schemas.Params{Backups: &schedule}}, err
 }
 
 // submitImage takes the server as target or as the member that v1.0 has.
