@@ -31,6 +31,9 @@ type Config struct {
 	Bus string `help:"Message bus: inproc, or amqp://USER:PASSWORD@HOST/VHOST (better in OZONE_BUS: others can read a command line)." default:"inproc"`
 	// Store picks the store: sqlite, or the URL of a PostgreSQL database.
 	Store string `help:"Store: sqlite, or postgres://USER:PASSWORD@HOST/DATABASE (better in OZONE_STORE)." default:"sqlite"`
+	// TenantsVhost is the broker's virtual host in which programs of tenants send commands and read events. Nobody looks for it before
+	// the first ozone bus user create, which makes it.
+	TenantsVhost string `help:"Virtual host of the broker for programs of tenants; ozone bus user create makes it." default:"tenants"`
 	// Hosts picks the physical machines: sim:N is N simulated ones, whose numbers the store gives out; sim:FIRST-LAST names them.
 	Hosts string `help:"Physical machines: sim:N is N simulated ones, sim:FIRST-LAST those with these numbers." default:"sim:8"`
 	// Clusters is how many clusters the hosts are spread over, each with its part of the pools. A cloud that has some keeps them;
@@ -90,7 +93,7 @@ type Config struct {
 // Defaults is what zero fields mean.
 func Defaults() Config {
 	return Config{
-		Listen: "127.0.0.1:8774", Data: "./.data", Roles: allRoles, Bus: busInproc, Store: storeSQLite, Hosts: "sim:8", Clusters: 1,
+		Listen: "127.0.0.1:8774", Data: "./.data", Roles: allRoles, Bus: busInproc, TenantsVhost: "tenants", Store: storeSQLite, Hosts: "sim:8", Clusters: 1,
 		SimRAMGiB: 128, SimDiskGB: 8000, PublicPool: "198.18.0.0/15", PrivatePool: "10.0.0.0/8",
 		Wait: edge.DefaultWait, Limits: "on", ConfirmAfter: 24 * time.Hour, RetryEvery: 10 * time.Second,
 		Quarantine: time.Minute, LostAfter: 20 * time.Second,
@@ -104,6 +107,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.Data, d.Data)
 	fill(&c.Roles, d.Roles)
 	fill(&c.Bus, d.Bus)
+	fill(&c.TenantsVhost, d.TenantsVhost)
 	fill(&c.Store, d.Store)
 	fill(&c.Hosts, d.Hosts)
 	fill(&c.Clusters, d.Clusters)

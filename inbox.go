@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/ozonecloud/ozone/bus"
@@ -35,11 +34,9 @@ type inbox struct {
 
 // window is one consumer of the queue.
 type window struct {
-	consumer bus.Consumer
+	*bus.Window
 
-	mu    sync.Mutex
-	acked uint64          // guarded by mu; everything up to it is done
-	done  map[uint64]bool // guarded by mu; done behind a gap; no larger than the window
+	consumer bus.Consumer
 }
 
 // openInbox waits for another process of this host to end, and fails when it does not.
@@ -87,7 +84,7 @@ func (in *inbox) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", in.queue, err)
 	}
-	in.now, in.taken = &window{consumer: c, done: map[uint64]bool{}}, time.Time{}
+	in.now, in.taken = &window{bus.NewWindow(c), c}, time.Time{}
 	return nil
 }
 
@@ -124,7 +121,7 @@ func (in *inbox) receive(ctx context.Context) (agent.Delivery, error) {
 		if err != nil {
 			return agent.Delivery{}, in.reject(ctx, w, &d, err)
 		}
-		return agent.Delivery{Step: *step, Done: func() { w.finish(d.Tag) }}, nil
+		return agent.Delivery{Step: *step, Done: func() { w.Finish(d.Tag) }}, nil
 	case <-ctx.Done():
 		return agent.Delivery{}, ctx.Err()
 	}
@@ -146,7 +143,7 @@ func decodeStep(m bus.Message) (*schemas.Step, error) {
 func (in *inbox) reject(ctx context.Context, w *window, d *bus.Delivery, why error) error {
 	err := in.bury(ctx, bus.DeadLetter{Message: d.Message, From: in.queue, Redeliveries: d.Redeliveries, Reason: why.Error(), Died: in.clock()})
 	if ctx.Err() == nil && !errors.Is(err, bus.ErrClosed) {
-		w.finish(d.Tag)
+		w.Finish(d.Tag)
 	}
 	return fmt.Errorf("message %q is no step: %w", d.ID, errors.Join(why, err))
 }
@@ -160,24 +157,6 @@ func (n *Node) bury(ctx context.Context, l bus.DeadLetter) error {
 		n.cfg.Log.Error("dead letter not kept", "message", l.ID, "error", err)
 	}
 	return err
-}
-
-// finish marks a delivery as done. It is harmless when called twice.
-func (w *window) finish(tag uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if tag <= w.acked {
-		return
-	}
-	w.done[tag] = true
-	before := w.acked
-	for w.done[w.acked+1] {
-		w.acked++
-		delete(w.done, w.acked)
-	}
-	if w.acked > before {
-		w.consumer.Ack(w.acked)
-	}
 }
 
 // close ends the consumer; nobody receives any more.

@@ -47,6 +47,7 @@ type Node struct {
 	sealer   *schemas.Sealer
 	store    storage.Store // nil with the role host alone
 	bus      bus.Bus
+	tenants  bus.Tenants // nil: the bus reaches nobody else
 	parts    *parts
 	engine   *actors.Engine // nil without its role
 	edge     *edge.Server   // nil without its role
@@ -127,6 +128,7 @@ func (n *Node) start(ctx context.Context) error {
 		{n.roles.engine, n.seed},
 		{n.roles.store(), n.prepareDemo},
 		{true, n.openBus},
+		{n.roles.store(), n.openTenants},
 		{true, n.startLook},
 		{n.roles.engine, n.startEngine},
 		{n.roles.host, n.startHosts},
@@ -274,7 +276,7 @@ func (n *Node) startEngine(ctx context.Context) error {
 		return fmt.Errorf("load catalogue: %w", err)
 	}
 	n.engine, err = actors.New(actors.Config{
-		Bus: n.bus, Store: n.store, Node: n.id, Now: n.now, Log: n.cfg.Log, Rules: rules,
+		Bus: n.bus, Store: n.store, Node: n.id, Now: n.now, Log: n.cfg.Log, Rules: rules, Publishing: n.publishing(),
 	})
 	if err != nil {
 		return err
@@ -299,7 +301,7 @@ func (n *Node) startEdge(ctx context.Context) error {
 	n.listener = ln
 	n.edge, err = edge.New(edge.Config{
 		ID: n.id, Bus: n.bus, Reader: n.store, Events: n.store, Tokens: n.store, Limits: n.store, Backups: n.store, Sealer: n.sealer, Now: n.now, Log: n.cfg.Log,
-		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), RateLimits: limits, Ready: n.ready, Metrics: n.metrics(),
+		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), Door: n.door(), RateLimits: limits, Ready: n.ready, Metrics: n.metrics(),
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())

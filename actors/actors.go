@@ -36,7 +36,7 @@ type Store interface {
 	Operation(ctx context.Context, account schemas.AccountID, id schemas.OperationID) (storage.OperationRow, error)
 }
 
-// Config is what an engine is made of. Every field is required.
+// Config is what an engine is made of. Every field but Publishing is required.
 type Config struct {
 	Bus   bus.Bus
 	Store Store
@@ -44,6 +44,8 @@ type Config struct {
 	Now   func() time.Time // the cloud's time
 	Log   *slog.Logger
 	Rules Rules
+	// Publishing sends events to programs of tenants; nil: nobody does.
+	Publishing *Publishing
 }
 
 // The bounds of an engine.
@@ -64,6 +66,7 @@ type Engine struct {
 	system    *actor.ActorSystem
 	committer *committer
 	teller    *teller
+	publisher *publisher // nil: nothing is published
 	loader    *loader
 	beside    func(job func(context.Context)) // runs a job on a goroutine of its own; its context ends with the engine
 	stats     counters
@@ -118,6 +121,10 @@ func (e *Engine) Start(ctx context.Context) error {
 		actor.WithDeadLetterRequestLogging(false),
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 	)
+	if e.cfg.Publishing != nil {
+		e.publisher = newPublisher(e, *e.cfg.Publishing)
+		e.wg.Go(func() { e.publisher.run(background) })
+	}
 	e.teller = newTeller(background, e)
 	e.committer = newCommitter(background, e)
 	e.loader = newLoader(background, &e.wg)

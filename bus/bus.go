@@ -64,6 +64,8 @@ type Delivery struct {
 	// Redeliveries is how often it may have been delivered before, as far as the bus knows; 0: never. Being in the
 	// window of a consumer that has ended counts, whether it was read or not.
 	Redeliveries int
+	// Outside is nil on the queues of nodes.
+	Outside *Outside
 }
 
 // Publisher sends messages.

@@ -69,7 +69,11 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 		return Response{}, err
 	}
 	began := s.config.Now()
-	a, err := s.admit(ctx, cmd)
+	sent, err := s.send(ctx, cmd, true) // who dies with the process has promised nothing yet
+	if err != nil {
+		return named(cmd.ID), err
+	}
+	a, err := sent.decision(ctx)
 	if err != nil {
 		return named(cmd.ID), err
 	}
@@ -135,42 +139,65 @@ func message(cmd *schemas.Command) (bus.Address, bus.Message, error) {
 	return bus.ShardQueue(schemas.ShardOf(cmd.Account)), m, nil
 }
 
-// admit publishes the command and returns the decision on it, or an error when there is none in time.
-func (s *sender) admit(ctx context.Context, cmd *schemas.Command) (schemas.Answer, error) {
+// sent is a command on its way to its shard.
+type sent struct {
+	*sender
+
+	cmd       *schemas.Command
+	answer    <-chan schemas.Answer
+	confirmed <-chan error
+	patience  *time.Timer // the wait begins with the sending
+}
+
+// send publishes the command; without an error its decision must be waited for. Those for one account arrive in the order of the
+// calls, but one that is direct may overtake others.
+func (s *sender) send(ctx context.Context, cmd *schemas.Command, direct bool) (*sent, error) {
 	to, m, err := message(cmd)
 	if err != nil {
-		return schemas.Answer{}, err
+		return nil, err
 	}
-	m.ReplyTo = bus.ReplyQueue(s.config.ID)
-	m.Direct = true // who dies with the process has promised nothing yet
-	answer := s.replies.expect(cmd.ID)
-	defer s.replies.forget(cmd.ID)
-	wait, cancel := context.WithTimeout(ctx, s.config.Wait)
-	defer cancel()
+	m.ReplyTo, m.Direct = bus.ReplyQueue(s.config.ID), direct
 	confirmed := make(chan error, 1) // one confirmation, never blocks
-	if err := s.config.Bus.Publish(wait, to, m, func(err error) { confirmed <- err }); err != nil {
-		return schemas.Answer{}, errBusy
+	w := &sent{sender: s, cmd: cmd, answer: s.replies.expect(cmd.ID), confirmed: confirmed, patience: time.NewTimer(s.config.Wait)}
+	ctx, cancel := context.WithTimeout(ctx, s.config.Wait)
+	defer cancel()
+	if err := s.config.Bus.Publish(ctx, to, m, func(err error) { confirmed <- err }); err != nil {
+		w.forget()
+		return nil, errBusy
 	}
+	return w, nil
+}
+
+func (w *sent) forget() {
+	w.replies.forget(w.cmd.ID)
+	w.patience.Stop()
+}
+
+// decision is what became of the command, or an error when there is no decision in time.
+func (w *sent) decision(ctx context.Context) (schemas.Answer, error) {
+	defer w.forget()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
 		select {
-		case a := <-answer:
+		case a := <-w.answer:
 			if a.Operation == "" {
-				a.Operation = cmd.ID
+				a.Operation = w.cmd.ID
 			}
 			return a, nil
-		case err := <-confirmed:
+		case err := <-w.confirmed:
 			if refused(err) {
 				return schemas.Answer{}, errBusy
 			}
 			// Confirmed, or nobody knows: the answer or the operation's row will say.
 		case <-look.C:
-			if a, err := s.recorded(wait, cmd); err == nil {
+			if a, err := w.recorded(ctx, w.cmd); err == nil {
 				return a, nil
 			}
-		case <-wait.Done():
-			return s.decided(ctx, cmd)
+		case <-w.patience.C:
+			return w.decided(ctx, w.cmd)
+		case <-ctx.Done():
+			return schemas.Answer{}, errUnknown
 		}
 	}
 }

@@ -60,10 +60,16 @@ func idempotencyKey(r *Request) ([]byte, error) {
 	if inner, ok := strings.CutPrefix(key, `"`); ok { // a structured field's string
 		key = strings.TrimSuffix(inner, `"`)
 	}
-	visible := strings.IndexFunc(key, func(c rune) bool { return c < '!' || c > '~' }) < 0
-	if len(given) > 1 || !visible || key == "" || len(key) > maxKey {
+	hash, ok := hashKey(key)
+	if len(given) > 1 || !ok {
 		return nil, schemas.Errorf(schemas.KindInvalid, "Idempotency-Key must be one of 1 to %d visible ASCII characters.", maxKey)
 	}
+	return hash, nil
+}
+
+// hashKey is the SHA-256 of an idempotency key; false: it cannot be one.
+func hashKey(key string) ([]byte, bool) {
+	visible := strings.IndexFunc(key, func(c rune) bool { return c < '!' || c > '~' }) < 0
 	hash := sha256.Sum256([]byte(key))
-	return hash[:], nil
+	return hash[:], visible && key != "" && len(key) <= maxKey
 }

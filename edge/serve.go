@@ -112,7 +112,8 @@ func (s *Server) fail(r *Request, res Response, err error) {
 		h := &r.http.Request.Header
 		s.config.Log.Error("request failed", "error", err, "method", clip(h.Method()), "path", clip(r.http.Path()), "account", int64(r.Account))
 	}
-	s.uncount(s.base, r)
+	s.uncount(s.base, r.Account, r.counted)
+	r.counted = nil
 	setHeaders(&r.http.Response.Header, res.Header)
 	f.write(&r.http.Response, r.format, s.config.Now())
 }

@@ -41,6 +41,8 @@ type Config struct {
 	// Wait is how long a write waits for its admission; default DefaultWait.
 	Wait    time.Duration
 	Modules []Module
+	// Door is where commands come from beside HTTP; nil: nowhere.
+	Door *Door
 	// RateLimits are those of accounts that have none of their own; nil: none.
 	RateLimits schemas.RateLimits
 	// Ready is nil when ready, else why not, for /readyz; nil means always ready.
@@ -88,6 +90,7 @@ type Server struct {
 	replies    *replies
 	operations *Operations
 	watches    *Watches
+	door       *door     // nil: there is none
 	requests   sync.Pool // of *Request
 
 	// base is the context of every request: it ends after the last one was answered, while fasthttp's own
@@ -116,11 +119,16 @@ func New(c Config) (*Server, error) {
 	if err := s.mountOwn(); err != nil {
 		return nil, err
 	}
+	send := newSender(&s.config, s.replies, s.operations)
 	d := Deps{
-		Commands: newSender(&s.config, s.replies, s.operations), Operations: s.operations,
+		Commands: send, Operations: s.operations,
 		Reader: c.Reader, Events: c.Events, Watches: s.watches, Limits: c.Limits, Backups: c.Backups, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
 	}
 	if err := mountAll(s.router, d, c.Modules); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.door, err = newDoor(s, send); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -134,6 +142,9 @@ func (s *Server) Serve(ln net.Listener) error {
 	}
 	if err := s.replies.start(s.base); err != nil {
 		return errors.Join(err, once.Close())
+	}
+	if s.door != nil {
+		s.door.start()
 	}
 	if err := s.http.Serve(once); err != nil {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
@@ -178,6 +189,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.close()
 	s.operations.stop()
 	s.watches.stop()
+	if s.door != nil {
+		s.door.stop()
+	}
 	err := s.http.ShutdownWithContext(ctx)
 	s.end()
 	s.replies.stop()

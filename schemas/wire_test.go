@@ -134,6 +134,16 @@ func TestWireFormOfRequestsBetweenShards(t *testing.T) {
 	)
 }
 
+func TestWireFormOfTheTenantsBus(t *testing.T) {
+	t.Parallel()
+	freeze(t, "tenants.golden",
+		TypeCommandAccepted, &CommandAccepted{Operation: anOp, Target: ServerID(1234).Ref(), Representation: json.RawMessage(`{"id":1234}`)},
+		TypeCommandAccepted+", no create", &CommandAccepted{Operation: anOp, Target: ServerID(1234).Ref()},
+		TypeCommandRejected, &CommandRejected{Fault: FaultOverLimit, Message: "m", Details: "d", RetryAfter: 42},
+		TypeCommandRejected+", least", &CommandRejected{Fault: FaultBadRequest, Message: "m"},
+	)
+}
+
 func TestWireFormOfOperationsAndEvents(t *testing.T) {
 	t.Parallel()
 	later := then.Add(time.Minute)

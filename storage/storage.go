@@ -57,6 +57,9 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Tokens
 	Limits
 	LimitSetter
+	BusUsers
+	BusUserSetter
+	EventCursors
 	Backups
 	Operator
 	HostNumbers

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rabbitmq/amqp091-go"
+
 	"github.com/ozonecloud/ozone/bus"
 )
 
@@ -63,6 +65,8 @@ func (c *Config) complete() error {
 // Bus is a pair of connections to RabbitMQ. It is safe for concurrent use.
 type Bus struct {
 	cfg     Config
+	read    func(*amqp091.Delivery) bus.Delivery
+	dead    string // the exchange of dead letters
 	publish *link
 	consume *link
 	direct  direct
@@ -80,29 +84,36 @@ var _ bus.Bus = (*Bus)(nil)
 
 // Open connects and declares the exchanges. Its error says which part of the setting is wrong.
 func Open(ctx context.Context, cfg Config) (*Bus, error) {
-	if err := cfg.complete(); err != nil {
+	b := &Bus{read: delivery, dead: exchangeDead}
+	if err := b.open(ctx, cfg, declareExchanges); err != nil {
 		return nil, err
+	}
+	return b, nil
+}
+
+// open connects; prepare makes a new consuming session usable.
+func (b *Bus) open(ctx context.Context, cfg Config, prepare func(context.Context, *session) error) error {
+	if err := cfg.complete(); err != nil {
+		return err
 	}
 	d, err := newDialer(cfg)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b := &Bus{
-		cfg: cfg, seed: maphash.MakeSeed(), quiet: make(chan struct{}),
-		direct:    direct{here: map[bus.Address]*consumer{}},
-		consumers: map[*consumer]struct{}{}, replies: map[bus.Address]*replyDestination{},
-	}
-	b.consume = newLink("consume", d, declareExchanges, cfg.Log)
+	b.cfg, b.seed, b.quiet = cfg, maphash.MakeSeed(), make(chan struct{})
+	b.direct.here = map[bus.Address]*consumer{}
+	b.consumers, b.replies = map[*consumer]struct{}{}, map[bus.Address]*replyDestination{}
+	b.consume = newLink("consume", d, prepare, cfg.Log)
 	b.publish = newLink("publish", d, b.openLanes, cfg.Log)
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
 	for _, l := range []*link{b.consume, b.publish} {
 		if err := l.start(ctx, life); err != nil {
 			_ = b.Close() // the first error says more
-			return nil, err
+			return err
 		}
 	}
-	return b, nil
+	return nil
 }
 
 // Publish hands m to the broker. While there is no connection, or the broker has blocked it, m is refused with bus.ErrFull.
@@ -130,13 +141,31 @@ func (b *Bus) hand(ctx context.Context, p publishing, confirmed func(error)) err
 		confirmed(b.away(bus.ErrFull))
 		return nil
 	}
-	lane := s.lanes[maphash.String(b.seed, p.key)%uint64(len(s.lanes))]
+	ordered := p.key
+	if p.topic {
+		ordered = p.exchange // one order for all that is under it
+	}
+	lane := s.lanes[maphash.String(b.seed, ordered)%uint64(len(s.lanes))]
 	handed, err := lane.publish(ctx, p, confirmed)
 	if err != nil || handed {
 		return err
 	}
 	confirmed(b.away(bus.ErrFull))
 	return nil
+}
+
+// send is hand that waits for the confirm.
+func (b *Bus) send(ctx context.Context, p publishing) error {
+	done := make(chan error, 1) // one confirmation, never blocks
+	if err := b.hand(ctx, p, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Declare makes the queue at a. A queue that was declared with other arguments is an error that says so.
@@ -220,7 +249,7 @@ func (b *Bus) consumer(s *session, a bus.Address, prefetch int) (c *consumer, le
 	if err != nil {
 		return nil, nil, err
 	}
-	if c, err = newConsumer(s, queue, prefetch); err != nil {
+	if c, err = newConsumer(s, queue, prefetch, b.read); err != nil {
 		left()
 		return nil, nil, explainConsume(err)
 	}

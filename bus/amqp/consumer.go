@@ -19,6 +19,7 @@ type consumer struct {
 	session    *session
 	ch         *amqp091.Channel
 	prefetch   int
+	read       func(*amqp091.Delivery) bus.Delivery
 	began      func()                  // hears that the broker delivers: no other consumer of the queue is active
 	incoming   <-chan amqp091.Delivery // unbuffered
 	deliveries chan bus.Delivery       // has room for the broker's window and for as much that comes directly
@@ -42,7 +43,7 @@ type held struct {
 	direct *bus.Message // nil: the broker has it
 }
 
-func newConsumer(s *session, queue string, prefetch int) (*consumer, error) {
+func newConsumer(s *session, queue string, prefetch int, read func(*amqp091.Delivery) bus.Delivery) (*consumer, error) {
 	ch, err := s.conn.Channel()
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func newConsumer(s *session, queue string, prefetch int) (*consumer, error) {
 		return nil, err
 	}
 	return &consumer{
-		session: s, ch: ch, prefetch: prefetch, began: func() {}, incoming: incoming, deliveries: make(chan bus.Delivery, 2*prefetch),
+		session: s, ch: ch, prefetch: prefetch, read: read, began: func() {}, incoming: incoming, deliveries: make(chan bus.Delivery, 2*prefetch),
 		quit: make(chan struct{}), news: make(chan struct{}, 1), quiet: make(chan struct{}), ended: make(chan struct{}),
 	}, nil
 }
@@ -157,7 +158,7 @@ func (c *consumer) forward() bool {
 			return false
 		}
 		c.mu.Lock()
-		c.deliver(delivery(&d), held{tag: d.DeliveryTag}) // only this goroutine makes it over
+		c.deliver(c.read(&d), held{tag: d.DeliveryTag}) // only this goroutine makes it over
 		c.mu.Unlock()
 		c.began()
 		return true

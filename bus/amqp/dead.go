@@ -25,19 +25,10 @@ func (b *Bus) Bury(ctx context.Context, l bus.DeadLetter) error {
 	if err != nil {
 		return fmt.Errorf("bury: %w", err)
 	}
-	p.exchange, p.DeliveryMode, p.Expiration, p.Timestamp = exchangeDead, amqp091.Persistent, "", l.Died
+	p.exchange, p.DeliveryMode, p.Expiration, p.Timestamp = b.dead, amqp091.Persistent, "", l.Died
 	if p.Headers == nil {
 		p.Headers = amqp091.Table{}
 	}
 	p.Headers[reasonHeader], p.Headers[redeliveriesHeader] = l.Reason, int64(l.Redeliveries)
-	done := make(chan error, 1) // one confirmation, never blocks
-	if err := b.hand(ctx, p, func(err error) { done <- err }); err != nil {
-		return err
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return b.send(ctx, p)
 }

@@ -22,6 +22,9 @@ const (
 	writeTime = 3 * heartbeat
 )
 
+// ErrNoVhost says that a virtual host cannot be used.
+var ErrNoVhost = errors.New("it is not there, or the user may not use it")
+
 // dialer makes connections with one setting.
 type dialer struct {
 	cfg Config
@@ -78,7 +81,7 @@ func (d *dialer) explain(err error) error {
 	case !errors.As(err, &refused):
 		return fmt.Errorf("bus URL: %s: %w", host, err)
 	case refused.Code == amqp091.NotAllowed || errors.Is(err, amqp091.ErrVhost):
-		return fmt.Errorf("bus URL: virtual host %q at %s: it is not there, or user %q may not use it: %w", d.uri.Vhost, host, d.uri.Username, err)
+		return fmt.Errorf("bus URL: virtual host %q at %s, user %q: %w: %w", d.uri.Vhost, host, d.uri.Username, ErrNoVhost, err)
 	case refused.Code == amqp091.AccessRefused:
 		return fmt.Errorf("bus URL: user %q at %s: wrong name or password: %w", d.uri.Username, host, err)
 	default:

@@ -90,7 +90,7 @@ func (l *lane) publish(ctx context.Context, p publishing, confirmed func(error))
 		return false, err
 	}
 	defer func() { <-l.turn }()
-	confirm, err := l.ch.PublishWithDeferredConfirm(p.exchange, p.key, true, false, p.Publishing)
+	confirm, err := l.ch.PublishWithDeferredConfirm(p.exchange, p.key, !p.topic, false, p.Publishing)
 	if err == nil {
 		l.pending <- outgoing{key: p.key, id: p.MessageId, confirm: confirm, confirmed: confirmed}
 		return true, nil

@@ -23,6 +23,7 @@ const (
 // publishing is a message on its way to an exchange.
 type publishing struct {
 	exchange, key string
+	topic         bool // need reach no queue
 	amqp091.Publishing
 }
 

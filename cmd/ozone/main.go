@@ -32,6 +32,7 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Run a node."`
 	Account    accountCmd    `cmd:"" help:"Make and list accounts, change their keys."`
 	Host       hostCmd       `cmd:"" help:"List the hosts of a running node, declare one as off."`
+	Bus        busCmd        `cmd:"" help:"The bus for programs of tenants: their users and queues, and dead letters."`
 	Audit      auditCmd      `cmd:"" help:"Check the laws of conservation over the store and the hosts."`
 	Bench      benchCmd      `cmd:"" help:"Measure the speed of this machine's own nodes."`
 	Floor      floorCmd      `cmd:"" hidden:""`

@@ -54,7 +54,7 @@ func decodeAll(t *testing.T, data []byte, doc document.Value) {
 	t.Helper()
 	_, _ = actionOrder(doc)
 	_, _ = imageParams(doc)
-	_, _, _ = updateParams(doc)
+	_, _ = updateOrder(doc)
 	if s, err := backupSchedule(doc); err == nil && (!s.Weekly.Valid() || !s.Daily.Valid()) {
 		t.Errorf("backupSchedule(%q) = %+v", data, s)
 	}

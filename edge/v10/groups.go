@@ -74,7 +74,7 @@ func (m *module) shareAddress(ctx context.Context, r *edge.Request) (edge.Respon
 	if err != nil {
 		return edge.Response{}, err
 	}
-	address, ok := publicAddress(r)
+	address, ok := publicAddress(r.Param("address"))
 	if !ok {
 		return edge.Response{}, invalid("The last segment of the path must be an IPv4 address.")
 	}
@@ -103,15 +103,15 @@ func shareOrder(doc document.Value) (edge.Order, error) {
 
 // unshareAddress takes a shared address from a server.
 func (m *module) unshareAddress(ctx context.Context, r *edge.Request) (edge.Response, error) {
-	address, ok := publicAddress(r)
+	address, ok := publicAddress(r.Param("address"))
 	if !ok {
 		return edge.Response{}, schemas.Errorf(schemas.KindNotFound, "The server does not have that address.")
 	}
 	return m.order(ctx, r, edge.Order{Action: schemas.ServerUnshareIP, Params: schemas.Params{Address: address}})
 }
 
-// publicAddress is the address in the path, in its one form.
-func publicAddress(r *edge.Request) (string, bool) {
-	a, err := netip.ParseAddr(r.Param("address"))
+// publicAddress is an address in its one form.
+func publicAddress(text string) (string, bool) {
+	a, err := netip.ParseAddr(text)
 	return a.String(), err == nil && a.Is4()
 }

@@ -27,11 +27,15 @@ func (m *module) createImage(ctx context.Context, r *edge.Request) (edge.Respons
 	if err != nil {
 		return edge.Response{}, err
 	}
-	o := edge.Order{Action: schemas.ServerImage, Target: int64(p.Server), Params: p}
+	o := imageOrder(p)
 	o.Accepted = func(a schemas.Answer) edge.Response {
 		return edge.Response{Status: http.StatusAccepted, Body: one{"image", represented(a)}}
 	}
 	return m.Commands.Do(ctx, r, o)
+}
+
+func imageOrder(p schemas.Params) edge.Order {
+	return edge.Order{Action: schemas.ServerImage, Target: int64(p.Server), Params: p}
 }
 
 func imageParams(doc document.Value) (schemas.Params, error) {

@@ -83,15 +83,9 @@ func represented(a schemas.Answer) []byte {
 
 // updateServer changes a server's name, its password or both.
 func (m *module) updateServer(ctx context.Context, r *edge.Request) (edge.Response, error) {
-	name, password, err := updateParams(r.Body)
+	o, err := updateOrder(r.Body)
 	if err != nil {
 		return edge.Response{}, err
-	}
-	o := edge.Order{Action: schemas.ServerUpdate, Params: schemas.Params{Name: name, Password: password != ""}, Secret: password}
-	if password != "" {
-		if o.Payload.PasswordHash, err = edge.HashPassword(password); err != nil {
-			return edge.Response{}, err
-		}
 	}
 	return m.order(ctx, r, o)
 }

@@ -230,25 +230,38 @@ func decodeBase64(s string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
 }
 
-// updateParams is what a PUT of a server asks for: a name, a password or both; "" is no password.
-func updateParams(doc document.Value) (name *string, password string, err error) {
+// updateOrder is what a PUT of a server asks for: a name, a password or both.
+func updateOrder(doc document.Value) (o edge.Order, err error) {
+	o.Action = schemas.ServerUpdate
 	server, err := envelope(doc, "server")
 	if err != nil {
-		return nil, "", err
+		return o, err
 	}
-	if name, err = optionalName(server); err != nil {
-		return nil, "", err
+	if o.Params.Name, err = optionalName(server); err != nil {
+		return o, err
 	}
+	if o.Secret, err = optionalPassword(server); err != nil {
+		return o, err
+	}
+	o.Params.Password = o.Secret != ""
+	switch {
+	case o.Params.Password:
+		o.Payload.PasswordHash, err = edge.HashPassword(o.Secret)
+	case o.Params.Name == nil:
+		err = invalid("The server must have a name or an adminPass.")
+	}
+	return o, err
+}
+
+// optionalPassword is the member adminPass; "" when there is none.
+func optionalPassword(server document.Value) (string, error) {
 	member, given := server.Given("adminPass")
 	if !given {
-		if name == nil {
-			return nil, "", invalid("The server must have a name or an adminPass.")
-		}
-		return name, "", nil
+		return "", nil
 	}
 	password, ok := member.Text()
 	if !ok || password == "" || len(password) > maxPasswordBytes {
-		return nil, "", invalid("adminPass must be a string of 1 to %d bytes.", maxPasswordBytes)
+		return "", invalid("adminPass must be a string of 1 to %d bytes.", maxPasswordBytes)
 	}
-	return name, password, nil
+	return password, nil
 }

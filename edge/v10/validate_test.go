@@ -155,8 +155,8 @@ func TestUpdatesNeedANameOrAPassword(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := updateParams(doc); (err == nil) != ok {
-			t.Errorf("updateParams(%.80s) = %v, want it to pass: %v", body, err, ok)
+		if _, err := updateOrder(doc); (err == nil) != ok {
+			t.Errorf("updateOrder(%.80s) = %v, want it to pass: %v", body, err, ok)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func Run(t *testing.T, traits Traits, open func(t *testing.T) storage.Store) {
 		}
 		return
 	}
-	for _, cases := range [][]testCase{commitCases, unitCases, claimCases, memberCases, readCases, gatherCases, eventCases, operatorCases, limitCases, auditCases, sweepCases} {
+	for _, cases := range [][]testCase{commitCases, unitCases, claimCases, memberCases, readCases, gatherCases, eventCases, operatorCases, limitCases, busUserCases, auditCases, sweepCases} {
 		for _, c := range cases {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

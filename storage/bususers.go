@@ -1,0 +1,39 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// BusUsers is for who serves the tenants' bus.
+type BusUsers interface {
+	// BusUsers lists the users of the tenants' bus by name.
+	BusUsers(ctx context.Context) ([]BusUser, error)
+}
+
+// BusUserSetter is for whoever runs the cloud.
+type BusUserSetter interface {
+	// CreateBusUser makes a user of the tenants' bus for an account. A name that is taken is a *schemas.Error of KindConflict, an
+	// account that is not there ErrNotFound.
+	CreateBusUser(ctx context.Context, name string, account schemas.AccountID) error
+	// DeleteBusUser ends a user, or is ErrNotFound.
+	DeleteBusUser(ctx context.Context, name string) error
+}
+
+// BusUser is a program that may send the commands of an account and read its events.
+type BusUser struct {
+	Name       string
+	Account    schemas.AccountID
+	RateLimits schemas.RateLimits // of the account, where they differ from the usual
+	Created    time.Time
+}
+
+// EventCursors is for who sends events to the tenants' bus.
+type EventCursors interface {
+	// SentEvents is how far the events of an account are sent; "": none are.
+	SentEvents(ctx context.Context, account schemas.AccountID) (Cursor, error)
+	// SaveSentEvents keeps that.
+	SaveSentEvents(ctx context.Context, account schemas.AccountID, upTo Cursor) error
+}
