@@ -298,7 +298,7 @@ func (n *Node) startEdge(ctx context.Context) error {
 	}
 	n.listener = ln
 	n.edge, err = edge.New(edge.Config{
-		ID: n.id, Bus: n.bus, Reader: n.store, Events: n.store, Tokens: n.store, Limits: n.store, Sealer: n.sealer, Now: n.now, Log: n.cfg.Log,
+		ID: n.id, Bus: n.bus, Reader: n.store, Events: n.store, Tokens: n.store, Limits: n.store, Backups: n.store, Sealer: n.sealer, Now: n.now, Log: n.cfg.Log,
 		PublicURL: n.publicURL(), Wait: n.cfg.Wait, Modules: modules(), RateLimits: limits, Ready: n.ready, Metrics: n.metrics(),
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ func ExampleNew() {
 	sealer, _ := schemas.NewSealer(bytes.Repeat([]byte{7}, schemas.SealKeySize))
 	store := newRows() // a storage.Store in earnest
 	s, err := edge.New(edge.Config{
-		ID: "edge-1", Bus: inproc.New(inproc.Config{}), Reader: store, Events: store, Tokens: store, Limits: store, Sealer: sealer,
+		ID: "edge-1", Bus: inproc.New(inproc.Config{}), Reader: store, Events: store, Tokens: store, Limits: store, Backups: store, Sealer: sealer,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler), PublicURL: "http://127.0.0.1:8774",
 		Modules: []edge.Module{v10.New()},
 	})

@@ -69,6 +69,19 @@ var exchanges = []struct{ what, request, json, xml string }{
 	{"Stop sharing an address", "DELETE /v1.0/1001/servers/12/ips/public/198.18.0.7", "", ""},
 	{"List a server's addresses while it has none", "GET /v1.0/1001/servers/14/ips", "", ""},
 
+	{"Get a backup schedule", "GET /v1.0/1001/servers/12/backup_schedule", "", ""},
+	{"Get the backup schedule of a server that never had one", "GET /v1.0/1001/servers/14/backup_schedule", "", ""},
+	{
+		"Set a backup schedule", "POST /v1.0/1001/servers/12/backup_schedule",
+		`{"backupSchedule":{"enabled":true,"weekly":"THURSDAY","daily":"H_0400_0600"}}`,
+		`<backupSchedule xmlns="` + namespace + `" enabled="true" weekly="THURSDAY" daily="H_0400_0600"/>`,
+	},
+	{
+		"Set a backup schedule without a weekly half", "POST /v1.0/1001/servers/12/backup_schedule",
+		`{"backupSchedule":{"enabled":true,"daily":"H_2200_0000"}}`, `<backupSchedule xmlns="` + namespace + `" enabled="true" daily="H_2200_0000"/>`,
+	},
+	{"Disable backups", "DELETE /v1.0/1001/servers/12/backup_schedule", "", ""},
+
 	{"Reboot softly", "POST /v1.0/1001/servers/12/action", `{"reboot":{"type":"SOFT"}}`, `<reboot xmlns="` + namespace + `" type="SOFT"/>`},
 	{"Reboot hard", "POST /v1.0/1001/servers/12/action", `{"reboot":{"type":"HARD"}}`, `<reboot xmlns="` + namespace + `" type="HARD"/>`},
 	{"Rebuild", "POST /v1.0/1001/servers/12/action", `{"rebuild":{"imageId":2}}`, `<rebuild xmlns="` + namespace + `" imageId="2"/>`},
@@ -134,6 +147,7 @@ func furnished(t *testing.T) *rig {
 	r.rows.put(account, schemas.ImageID(743).Ref(), "Just in case", customImage)
 	r.rows.put(account, schemas.GroupID(3).Ref(), "pair", fullGroup)
 	r.rows.put(account, schemas.GroupID(4).Ref(), "later", emptyGroup)
+	r.rows.schedules[12] = schemas.BackupSchedule{Enabled: true, Weekly: "THURSDAY", Daily: "H_0400_0600"}
 	for _, row := range operationRows() {
 		r.rows.putOperation(row)
 	}

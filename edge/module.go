@@ -27,6 +27,7 @@ type Deps struct {
 	Events     storage.EventReader
 	Watches    *Watches
 	Limits     storage.Limits
+	Backups    storage.Backups
 	Log        *slog.Logger
 	Now        func() time.Time
 	PublicURL  string // scheme and authority, without a slash at its end

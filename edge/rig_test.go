@@ -57,7 +57,7 @@ func newRig(tb testing.TB, change func(*edge.Config)) *rig {
 		tb.Fatal(err)
 	}
 	c := edge.Config{
-		ID: "e1", Bus: b, Reader: r.rows, Events: r.rows, Tokens: r.rows, Limits: r.rows, Sealer: sealer, Now: time.Now,
+		ID: "e1", Bus: b, Reader: r.rows, Events: r.rows, Tokens: r.rows, Limits: r.rows, Backups: r.rows, Sealer: sealer, Now: time.Now,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		PublicURL: "http://cloud.example:8774/", Modules: []edge.Module{v10.New(), operations.New(), events.New()},
 		Metrics: func(w io.Writer) error { _, err := io.WriteString(w, "ozone_up 1\n"); return err },
@@ -254,7 +254,8 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-// rows are committed rows in memory: storage.Reader, storage.EventReader, storage.Tokens and storage.Limits.
+// rows are committed rows in memory: storage.Reader, storage.EventReader, storage.Tokens, storage.Limits
+// and storage.Backups.
 type rows struct {
 	mu         sync.Mutex // guards all below
 	objects    map[schemas.Ref]storage.Object
@@ -266,14 +267,15 @@ type rows struct {
 	log        []storage.EventRow
 	forgotten  int    // so many events are not kept any more: a cursor before is gone
 	reading    func() // what a reading of several accounts waits for; nil: nothing
-	fail       error  // of every call
+	schedules  map[schemas.ServerID]schemas.BackupSchedule
+	fail       error // of every call
 }
 
 func newRows() *rows {
 	return &rows{
 		objects: map[schemas.Ref]storage.Object{}, owners: map[schemas.Ref]schemas.AccountID{},
 		operations: map[schemas.OperationID]storage.OperationRow{}, keys: map[string]storage.Key{},
-		users: map[string]storage.User{}, tokens: map[string]storage.Token{},
+		users: map[string]storage.User{}, tokens: map[string]storage.Token{}, schedules: map[schemas.ServerID]schemas.BackupSchedule{},
 	}
 }
 
@@ -425,6 +427,16 @@ func (s *rows) Account(_ context.Context, id schemas.AccountID) (schemas.Account
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return schemas.Account{ID: id, RAMLimitMiB: schemas.DefaultRAMLimitMiB}, s.fail
+}
+
+func (s *rows) BackupSchedule(ctx context.Context, a schemas.AccountID, id schemas.ServerID) (schemas.BackupSchedule, error) {
+	_, err := s.Object(ctx, schemas.ActorServer, a, int64(id))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if schedule, ok := s.schedules[id]; ok {
+		return schedule, err
+	}
+	return schemas.NoBackups(), err
 }
 
 // CountRequest has room for everything.

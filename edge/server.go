@@ -31,9 +31,11 @@ type Config struct {
 	Events storage.EventReader
 	Tokens storage.Tokens
 	Limits storage.Limits
-	Sealer *schemas.Sealer
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Backups has the schedules.
+	Backups storage.Backups
+	Sealer  *schemas.Sealer
+	Now     func() time.Time
+	Log     *slog.Logger
 	// PublicURL is the scheme and authority that clients are told to use, for example https://cloud.example.org.
 	PublicURL string
 	// Wait is how long a write waits for its admission; default DefaultWait.
@@ -54,8 +56,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.ID == "":
 		return errors.New("edge: no ID")
-	case c.Bus == nil, c.Reader == nil, c.Events == nil, c.Tokens == nil, c.Limits == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
-		return errors.New("edge: Bus, Reader, Events, Tokens, Limits, Sealer, Now or Log is missing")
+	case c.Bus == nil, c.Reader == nil, c.Events == nil, c.Tokens == nil, c.Limits == nil, c.Backups == nil, c.Sealer == nil, c.Now == nil, c.Log == nil:
+		return errors.New("edge: Bus, Reader, Events, Tokens, Limits, Backups, Sealer, Now or Log is missing")
 	case !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://"):
 		return fmt.Errorf("edge: public URL %q: want http:// or https://", c.PublicURL)
 	case c.Wait < 0:
@@ -116,7 +118,7 @@ func New(c Config) (*Server, error) {
 	}
 	d := Deps{
 		Commands: newSender(&s.config, s.replies, s.operations), Operations: s.operations,
-		Reader: c.Reader, Events: c.Events, Watches: s.watches, Limits: c.Limits, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
+		Reader: c.Reader, Events: c.Events, Watches: s.watches, Limits: c.Limits, Backups: c.Backups, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
 	}
 	if err := mountAll(s.router, d, c.Modules); err != nil {
 		return nil, err

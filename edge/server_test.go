@@ -46,7 +46,7 @@ func TestMistakesInWiringAreErrors(t *testing.T) {
 	good := func() edge.Config {
 		r := newRows()
 		return edge.Config{
-			ID: "e", Bus: inproc.New(inproc.Config{}), Reader: r, Events: r, Tokens: r, Limits: r, Sealer: sealer, Now: time.Now, Log: newLog(), PublicURL: "http://x",
+			ID: "e", Bus: inproc.New(inproc.Config{}), Reader: r, Events: r, Tokens: r, Limits: r, Backups: r, Sealer: sealer, Now: time.Now, Log: newLog(), PublicURL: "http://x",
 		}
 	}
 	handle := func(context.Context, *edge.Request) (edge.Response, error) { return edge.Response{}, nil }

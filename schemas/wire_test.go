@@ -50,6 +50,8 @@ func TestWireFormOfCommands(t *testing.T) {
 		"revert", order(ServerResizeRevert, 1234, Params{}),
 		"image", order(ServerImage, 0, Params{Name: new("daily"), Server: 1234}),
 		"delete image", order(ImageDelete, 5678, Params{}),
+		"set backups", order(BackupSet, 1234, Params{Backups: &BackupSchedule{Enabled: true, Weekly: "THURSDAY", Daily: "H_0400_0600"}}),
+		"disable backups", order(BackupDisable, 1234, Params{}),
 		"suspend", order(ServerSuspend, 1234, Params{}),
 		"resume", order(ServerResume, 1234, Params{}),
 		"rescue", order(ServerRescue, 1234, Params{}),
@@ -167,20 +169,25 @@ func TestStoredFormOfStates(t *testing.T) {
 	}
 	place := Placement{Cluster: 1, Host: 7, Copy: 1, Flavor: 2, Gone: true, Change: 3}
 	waiting := &Waiting{Operation: anOp, Step: StepStart, Attempt: 1, Host: 7, Copy: 1}
+	slot := &BackupSlot{Kind: BackupDaily, Start: then}
 	freeze(t, "states.golden",
 		"server, least", &Server{V: StateV, ID: 1234, Account: 1001, Name: "web", Image: 1, Flavor: 2, Status: StatusActive, Created: then, Updated: then},
 		"server, most", &Server{
 			V: StateV, ID: 1234, Account: 1001, Name: "web", Metadata: map[string]string{"a": "b"}, Image: 1, Flavor: 3, Status: StatusResize,
 			Former: StatusActive, Progress: 20, Reason: "why", Hidden: true, Home: place, Other: &place, Copies: 2, Public: []string{"198.18.0.1"},
 			Private: []string{"10.0.0.1"}, Cursor: cursor,
-			Cleanups:  []Cleanup{{Operation: anOp, Ends: ServerDelete, Place: place, Step: StepWipe, Attempt: 2, RetryAt: then}},
-			Unsettled: waiting, Imaging: &Imaging{Image: 5678, Operation: anOp}, Images: []ImageID{5678}, ConfirmAt: then, QuotaRAMMiB: 1024,
+			Cleanups: []Cleanup{{Operation: anOp, Ends: ServerDelete, Place: place, Step: StepWipe, Attempt: 2, RetryAt: then}},
+			Backups: &Backups{
+				Schedule: BackupSchedule{Enabled: true, Weekly: "THURSDAY", Daily: "H_0400_0600"},
+				Halves:   map[BackupKind]BackupHalf{BackupDaily: {Settled: then, Good: 5678}, BackupWeekly: {Settled: then}},
+			},
+			Unsettled: waiting, Imaging: &Imaging{Image: 5678, Operation: anOp, Slot: slot}, Images: []ImageID{5678}, ConfirmAt: then, QuotaRAMMiB: 1024,
 			Sequence: 17, Created: then, Updated: then,
 		},
 		"image, least", &Image{V: StateV, ID: 1, Name: "Ubuntu", Status: ImageActive, Created: then, Updated: then},
 		"image, most", &Image{
 			V: StateV, ID: 5678, Account: 1001, Name: "daily", Server: 1234, Status: ImageSaving, Progress: 50, Host: 7, Copy: 1, Cursor: cursor,
-			Sequence: 3, Created: then, Updated: then,
+			Slot: slot, Sequence: 3, Created: then, Updated: then,
 		},
 		"account, least", &Account{V: StateV, ID: 1001, Name: "demo", RAMLimitMiB: DefaultRAMLimitMiB},
 		"account, most", &Account{

@@ -57,6 +57,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Tokens
 	Limits
 	LimitSetter
+	Backups
 	Operator
 	HostNumbers
 	Seal
@@ -81,6 +82,12 @@ type Reader interface {
 	Key(ctx context.Context, account schemas.AccountID, hash []byte) (Key, error)
 	// Flavors lists every flavor by ascending id.
 	Flavors(ctx context.Context) ([]schemas.Flavor, error)
+}
+
+// Backups reads backup schedules, for the edge.
+type Backups interface {
+	// BackupSchedule is that of a server which is shown, a disabled one when it never had any, or ErrNotFound.
+	BackupSchedule(ctx context.Context, account schemas.AccountID, id schemas.ServerID) (schemas.BackupSchedule, error)
 }
 
 // Object is what a reader gets of an actor: its rendered form.
@@ -367,6 +374,6 @@ type Violation struct {
 // Sweeper is what a store has beside Store when it forgets old rows itself.
 type Sweeper interface {
 	// Sweep deletes, in small transactions, what is older at now than its retention, and returns how many
-	// rows went: events and suspects 14 days, ended operations and deleted servers 30 days, expired keys and tokens.
+	// rows went: events and suspects 14 days, ended operations, deleted servers and images 30 days, expired keys and tokens.
 	Sweep(ctx context.Context, now time.Time) (int64, error)
 }

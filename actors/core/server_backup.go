@@ -125,8 +125,8 @@ func mayImage(s *schemas.Server) (schemas.MissedReason, *schemas.Error) {
 
 // backUp settles the slots whose windows are over, and begins the backup that has been due for the longest time.
 func (d *server) backUp() {
-	if !d.settlePassed() {
-		return // the next wake goes on
+	if d.Backups == nil || !d.settlePassed() {
+		return // or the next wake goes on
 	}
 	if _, refused := mayImage(&d.Server); refused != nil || len(d.e.Open) > 0 { // or the wake's operation is taken
 		return

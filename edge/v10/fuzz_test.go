@@ -16,6 +16,7 @@ func FuzzBodies(f *testing.F) {
 	f.Add([]byte(`{"reboot":{"type":"SOFT"}}`))
 	f.Add([]byte(`{"image":{"serverId":"12","name":"n"}}`))
 	f.Add([]byte(`{"server":{"name":"n","adminPass":"p"}}`))
+	f.Add([]byte(`{"backupSchedule":{"enabled":true,"weekly":"SUNDAY","daily":"H_0400_0600"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if doc, err := strictjson.Parse(data); err == nil {
 			decodeAll(t, data, doc)
@@ -54,6 +55,9 @@ func decodeAll(t *testing.T, data []byte, doc document.Value) {
 	_, _ = actionOrder(doc)
 	_, _ = imageParams(doc)
 	_, _, _ = updateParams(doc)
+	if s, err := backupSchedule(doc); err == nil && (!s.Weekly.Valid() || !s.Daily.Valid()) {
+		t.Errorf("backupSchedule(%q) = %+v", data, s)
+	}
 	o, err := createOrder(doc)
 	if err != nil {
 		return

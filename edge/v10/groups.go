@@ -97,14 +97,8 @@ func shareOrder(doc document.Value) (edge.Order, error) {
 	if !given {
 		return o, nil
 	}
-	switch text, _ := configure.Scalar(); text {
-	case "true", "1":
-		o.Params.Configure = true
-	case "false", "0":
-	default:
-		return o, invalid("configureServer must be true or false.")
-	}
-	return o, nil
+	o.Params.Configure, err = truth(configure, "configureServer")
+	return o, err
 }
 
 // unshareAddress takes a shared address from a server.

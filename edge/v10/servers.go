@@ -23,6 +23,8 @@ var acceptedStatus = map[schemas.Action]int{
 	schemas.ServerResizeRevert:  http.StatusAccepted,
 	schemas.ServerShareIP:       http.StatusAccepted,
 	schemas.ServerUnshareIP:     http.StatusAccepted,
+	schemas.BackupSet:           http.StatusNoContent,
+	schemas.BackupDisable:       http.StatusNoContent,
 	schemas.ImageDelete:         http.StatusNoContent,
 	schemas.SharedIPGroupDelete: http.StatusNoContent,
 }

@@ -42,6 +42,9 @@ func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 		{Verb: http.MethodPut, Path: servers + "/{id}/ips/public/{address}", Handle: m.shareAddress, MaxBody: edge.SmallBody, XML: form},
 		{Verb: http.MethodDelete, Path: servers + "/{id}/ips/public/{address}", Handle: m.unshareAddress},
 		{Verb: http.MethodGet, Path: servers + "/{id}/ips/private", Handle: m.getPrivate},
+		{Verb: http.MethodGet, Path: servers + "/{id}/backup_schedule", Handle: m.getBackups},
+		{Verb: http.MethodPost, Path: servers + "/{id}/backup_schedule", Handle: m.setBackups, MaxBody: edge.SmallBody, XML: form},
+		{Verb: http.MethodDelete, Path: servers + "/{id}/backup_schedule", Handle: m.disableBackups},
 		{Verb: http.MethodPost, Path: servers + "/{id}/action", Handle: m.act, MaxBody: edge.SmallBody, XML: form},
 
 		{Verb: http.MethodGet, Path: flavors, Handle: m.listFlavors},

@@ -47,6 +47,18 @@ func requiredID(v document.Value, name string) (int64, error) {
 	return id, nil
 }
 
+// truth is a boolean, as JSON or XML have it.
+func truth(v document.Value, name string) (bool, error) {
+	switch text, _ := v.Scalar(); text {
+	case "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	default:
+		return false, invalid("%s must be true or false.", name)
+	}
+}
+
 // optionalName is the member name; nil when there is none: then the actors make one up.
 func optionalName(v document.Value) (*string, error) {
 	member, ok := v.Given("name")

@@ -18,6 +18,7 @@ var readCases = []testCase{
 	{"an account reads what is its own", testScope},
 	{"a list is in the order of ids, with limit and offset", testLists},
 	{"what is hidden is not shown", testHidden},
+	{"a server's backup schedule is read from its state", testSchedules},
 	{"a list of changes has what was deleted", testChanges},
 	{"operations are listed newest first", testOperations},
 	{"a reader sees a commit from its return on", testReadYourCommit},
@@ -67,6 +68,34 @@ func testScope(r *rig) {
 	r.commit(same)
 	if op, err := s.Operation(t.Context(), alice, operationID(1)); err != nil || op.State != schemas.OperationRunning {
 		t.Errorf("Operation() beside another account's of the same id = %+v, %v, want it unchanged", op, err)
+	}
+}
+
+func testSchedules(r *rig) {
+	t, s := r.t, r.s
+	want := schemas.BackupSchedule{Enabled: true, Weekly: "SUNDAY", Daily: "H_0400_0600"}
+	put := func(version int64, b *schemas.Backups, shown bool) {
+		u := r.of(alice)
+		u.Snapshots = []storage.Snapshot{r.snapshot(schemas.ServerID(1).Ref(), alice, version, schemas.Server{ID: 1, Account: alice, Backups: b})}
+		if !shown {
+			u.Snapshots[0].Rendered = nil
+		}
+		r.commit(u)
+	}
+	put(1, nil, true)
+	if got, err := s.BackupSchedule(t.Context(), alice, 1); err != nil || got != schemas.NoBackups() {
+		t.Errorf("BackupSchedule() of a server that has none = %+v, %v", got, err)
+	}
+	put(2, &schemas.Backups{Schedule: want}, true)
+	if got, err := s.BackupSchedule(t.Context(), alice, 1); err != nil || got != want {
+		t.Errorf("BackupSchedule() = %+v, %v, want %+v", got, err, want)
+	}
+	if _, err := s.BackupSchedule(t.Context(), bob, 1); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("BackupSchedule() for another account = %v, want ErrNotFound", err)
+	}
+	put(3, &schemas.Backups{Schedule: want}, false)
+	if _, err := s.BackupSchedule(t.Context(), alice, 1); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("BackupSchedule() of what is hidden = %v, want ErrNotFound", err)
 	}
 }
 

@@ -28,7 +28,8 @@ func testSweep(r *rig) {
 	w.group.Members, w.group.Cluster = nil, 0
 	u := r.changed(w)
 	u.Snapshots[0].Rendered = nil
-	u.Snapshots = append(u.Snapshots, r.accountSnapshot(w, 3), r.snapshot(w.group.ID.Ref(), w.account.ID, 2, w.group))
+	u.Snapshots = append(u.Snapshots, r.accountSnapshot(w, 3), r.snapshot(w.group.ID.Ref(), w.account.ID, 2, w.group), r.deletedImage(w, 1000), r.deletedImage(w, 1001))
+	u.Snapshots[len(u.Snapshots)-1].WakeAt = r.now() // its files are being removed
 	gone := reservation(7, 1, 1, 512)
 	gone.Released = true
 	cluster := r.reserving(gone)
@@ -36,11 +37,12 @@ func testSweep(r *rig) {
 	r.commit(u, cluster)
 	r.suspected(u, "m", 1)
 	n, err := sweeper.Sweep(t.Context(), r.now().Add(31*day))
-	if err != nil || n < 7 { // two operations, an event of two, a key, a server, a tombstone, a suspect
-		t.Errorf("Sweep() = %d, %v, want at least 7 rows", n, err)
+	if err != nil || n < 8 { // two operations, an event of two, a key, a server, an image, a tombstone, a suspect
+		t.Errorf("Sweep() = %d, %v, want at least 8 rows", n, err)
 	}
-	if got, err := s.Load(t.Context(), u.Shard, []schemas.Ref{w.server.ID.Ref()}); err != nil || len(got) != 0 {
-		t.Errorf("Load(deleted server) = %v, %v, want nothing", got, err)
+	deleted := []schemas.Ref{w.server.ID.Ref(), schemas.ImageID(1000).Ref(), schemas.ImageID(1001).Ref()}
+	if got, err := s.Load(t.Context(), u.Shard, deleted); err != nil || len(got) != 1 || got[0].Ref.ID != 1001 {
+		t.Errorf("Load(deleted server and images) = %v, %v, want the image whose files are being removed", got, err)
 	}
 	if _, err := s.Operation(t.Context(), w.account.ID, operationID(1)); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("Operation() = %v, want ErrNotFound", err)
@@ -58,6 +60,12 @@ func testSweep(r *rig) {
 	}
 	r.suspected(u, "m", 1)
 	r.commit(r.of(alice)) // the committer's own row is still there
+}
+
+func (r *rig) deletedImage(w *world, id schemas.ImageID) storage.Snapshot {
+	snap := r.snapshot(id.Ref(), w.account.ID, 1, schemas.Image{V: schemas.StateV, ID: id, Account: w.account.ID, Status: schemas.ImageDeleted})
+	snap.Status, snap.Rendered = string(schemas.ImageDeleted), nil
+	return snap
 }
 
 func testSweepLeaves(r *rig) {

@@ -78,7 +78,7 @@ var letters = map[schemas.Fault]string{
 // columns are the commands of the admission matrix.
 var columns = []schemas.Trigger{
 	schemas.OnRename, schemas.OnPassword, schemas.OnDelete, schemas.OnRebootSoft, schemas.OnRebootHard,
-	schemas.OnRebuild, schemas.OnResize, schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnUnshare,
+	schemas.OnRebuild, schemas.OnResize, schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnUnshare, schemas.OnBackups,
 }
 
 func TestTheAdmissionMatrixIsThatOfTheCode(t *testing.T) {

@@ -161,6 +161,23 @@ func TestAPlantedFenceIsFound(t *testing.T) {
 	}
 }
 
+// TestAPlantedGapInTheBackupsIsFound has a slot without a backup pass in silence: both proofs of the backups find it.
+func TestAPlantedGapInTheBackupsIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the tests anew")
+	}
+	for test, in := range map[string]string{
+		"TestEverySlotHasOneFateInAThousandLives": "actors/core", "TestEverySlotHasOneFateThroughRuntimeAndStore": "actors",
+	} {
+		cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-short", "-tags=planted", "-run=^"+test+"$", "github.com/ozonecloud/ozone/"+in)
+		cmd.Env = append(os.Environ(), "OZONE_PLANT=backup-skipped")
+		out, err := cmd.CombinedOutput()
+		if text := string(out); !strings.Contains(text, "--- FAIL: "+test) || !strings.Contains(text, "slot ") {
+			t.Errorf("the defect was not found: %v\n%s", err, out)
+		}
+	}
+}
+
 // plant is a run that must go wrong.
 func (b bug) plant(t *testing.T, binary string, cfg kills.Config) {
 	t.Helper()

@@ -25,6 +25,8 @@ var commands = []struct{ name, method, path, body string }{
 	{"image", http.MethodPost, "/images", `{"image":{"serverId":ID,"name":"m"}}`},
 	{"share", http.MethodPut, "/servers/ID/ips/public/198.18.0.1", `{"shareIp":{"sharedIpGroupId":1,"configureServer":true}}`},
 	{"unshare", http.MethodDelete, "/servers/ID/ips/public/198.18.0.1", ""},
+	{"set backups", http.MethodPost, "/servers/ID/backup_schedule", `{"backupSchedule":{"enabled":true,"daily":"H_0400_0600"}}`},
+	{"disable backups", http.MethodDelete, "/servers/ID/backup_schedule", ""},
 }
 
 // The cells of the matrix. ok is not asked: the command would change the row.
@@ -49,30 +51,30 @@ func TestAdmissionMatrix(t *testing.T) {
 			enter  []string // requests that lead there, from ACTIVE
 			cells  []string
 		}{
-			{"ACTIVE", nil, []string{ok, ok, ok, ok, ok, ok, ok, ok, noResize, noResize, ok, ok, ok}},
+			{"ACTIVE", nil, []string{ok, ok, ok, ok, ok, ok, ok, ok, noResize, noResize, ok, ok, ok, ok, ok}},
 			{"REBUILD", []string{`{"rebuild":{}}`}, []string{
-				building, building, building, building, building, building, building, building, noResize, noResize, building, building, building,
+				building, building, building, building, building, building, building, building, noResize, noResize, building, building, building, building, building,
 			}},
 			{"PREP_RESIZE", []string{resize}, []string{
-				resizing, resizing, resizing, resizing, resizing, resizing, resizing, noResize, noResize, noResize, resizing, resizing, resizing,
+				resizing, resizing, resizing, resizing, resizing, resizing, resizing, noResize, noResize, noResize, resizing, resizing, resizing, resizing, resizing,
 			}},
 			{"REBOOT", []string{`{"reboot":{"type":"SOFT"}}`}, []string{
-				ok, conflict, conflict, ok, conflict, ok, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
+				ok, conflict, conflict, ok, conflict, ok, conflict, conflict, noResize, noResize, conflict, conflict, conflict, ok, ok,
 			}},
 			{"HARD_REBOOT", []string{`{"reboot":{"type":"HARD"}}`}, []string{
-				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict, ok, ok,
 			}},
 			{"PASSWORD", []string{"PUT"}, []string{
-				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict, ok, ok,
 			}},
 			{"SHARE_IP", []string{"SHARE"}, []string{
-				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict, ok, ok,
 			}},
 			{"DELETE_IP", []string{"AWAIT SHARE", "UNSHARE"}, []string{
-				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict,
+				ok, conflict, conflict, ok, conflict, conflict, conflict, conflict, noResize, noResize, conflict, conflict, conflict, ok, ok,
 			}},
 			{"IMAGING", []string{"IMAGE"}, []string{
-				ok, ok, ok, ok, ok, ok, resizing, resizing, noResize, noResize, resizing, ok, ok,
+				ok, ok, ok, ok, ok, ok, resizing, resizing, noResize, noResize, resizing, ok, ok, ok, ok,
 			}},
 		}
 		for i, row := range rows {
@@ -90,7 +92,7 @@ func TestAdmissionMatrix(t *testing.T) {
 		expect(t, "resize", r, err, http.StatusAccepted, "")
 		await(t, c, r, "succeeded")
 		judge(t, c, verify.ID, "VERIFY_RESIZE", []string{
-			ok, resizing, resizing, ok, resizing, resizing, resizing, noResize, ok, ok, resizing, resizing, resizing,
+			ok, resizing, resizing, ok, resizing, resizing, resizing, noResize, ok, ok, resizing, resizing, resizing, resizing, resizing,
 		})
 		r, err = c.Action(t.Context(), verify.ID, `{"revertResize":null}`)
 		expect(t, "revert", r, err, http.StatusAccepted, "")

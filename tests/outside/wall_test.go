@@ -17,6 +17,7 @@ var bodies = map[string]string{
 	"POST servers":          `{"server":{"name":"wall","imageId":1,"flavorId":1}}`,
 	"PUT {id}":              `{"server":{"name":"taken"}}`,
 	"POST action":           `{"reboot":{"type":"HARD"}}`,
+	"POST backup_schedule":  `{"backupSchedule":{"enabled":true,"daily":"H_0400_0600"}}`,
 	"POST images":           `{"image":{"serverId":SERVER,"name":"taken"}}`,
 	"PUT {address}":         `{"shareIp":{"sharedIpGroupId":GROUP}}`,
 	"POST shared_ip_groups": `{"sharedIpGroup":{"name":"taken","server":SERVER}}`,

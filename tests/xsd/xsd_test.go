@@ -168,6 +168,10 @@ func TestWrongDocumentsAreNotValid(t *testing.T) {
 		`<public XMLNS><ip>198.18.0.1</ip></public>`,
 		`<reboot XMLNS type="soft"/>`,
 		`<resize XMLNS/>`,
+		`<backupSchedule XMLNS weekly="DISABLED" daily="DISABLED"/>`,
+		`<backupSchedule XMLNS enabled="yes"/>`,
+		`<backupSchedule XMLNS enabled="true" weekly="Thursday"/>`,
+		`<backupSchedule XMLNS enabled="true" daily="H_0100_0300"/>`,
 		`<confirmResize XMLNS><x/></confirmResize>`,
 		`<flavor XMLNS id="1"/>`,
 		`<image XMLNS created="yesterday"/>`,
@@ -190,7 +194,7 @@ func TestWrongDocumentsAreNotValid(t *testing.T) {
 
 func TestEveryStatusIsInItsSchema(t *testing.T) {
 	known := map[string][]string{}
-	for _, path := range []string{"schemas/v10/servers.xsd", "schemas/v10/images.xsd"} {
+	for _, path := range []string{"schemas/v10/servers.xsd", "schemas/v10/images.xsd", "schemas/v10/backup_schedules.xsd"} {
 		for _, kind := range readSchema(t, path).Types {
 			for _, v := range kind.Values {
 				known[kind.Name] = append(known[kind.Name], v.Value)
@@ -206,5 +210,18 @@ func TestEveryStatusIsInItsSchema(t *testing.T) {
 		if !slices.Contains(known["ImageStatus"], string(row.To)) {
 			t.Errorf("schemas/v10/images.xsd has no status %s", row.To)
 		}
+	}
+	for _, day := range known["BackupDay"] {
+		if !schemas.BackupDay(day).Valid() {
+			t.Errorf("schemas/v10/backup_schedules.xsd has the day %s, which nobody knows", day)
+		}
+	}
+	for _, window := range known["BackupWindow"] {
+		if !schemas.BackupWindow(window).Valid() {
+			t.Errorf("schemas/v10/backup_schedules.xsd has the window %s, which nobody knows", window)
+		}
+	}
+	if days, windows := len(known["BackupDay"]), len(known["BackupWindow"]); days != 8 || windows != 13 {
+		t.Errorf("schemas/v10/backup_schedules.xsd has %d days and %d windows, want 8 and 13", days, windows)
 	}
 }

@@ -15,7 +15,7 @@ const (
 	KeepEvents     = 14 * 24 * time.Hour
 	KeepOperations = 30 * 24 * time.Hour
 	keepSuspects   = 14 * 24 * time.Hour // as long as dead letters
-	keepServers    = 30 * 24 * time.Hour
+	keepDeleted    = 30 * 24 * time.Hour // servers and images
 	keepCommitters = 30 * 24 * time.Hour
 	// keepTombstones outlives every repetition of a request that was cancelled.
 	keepTombstones = 24 * time.Hour
@@ -67,6 +67,8 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM reservation WHERE reservation.server = server.id AND reservation.released = 0)
 		LIMIT $2`
 	dropServer = `DELETE FROM server WHERE id = $1`
+	pickImages = `SELECT id FROM image WHERE status = 'DELETED' AND updated < $1 AND wake_at IS NULL LIMIT $2`
+	dropImage  = `DELETE FROM image WHERE id = $1`
 	pickEvents = `SELECT position, time FROM event WHERE position < (SELECT max(position) FROM event)
 		ORDER BY position LIMIT $1`
 	dropEvents = `DELETE FROM event WHERE position <= $1`
@@ -96,8 +98,14 @@ func (s *Store) SweepRows(ctx context.Context, now time.Time) (int64, error) {
 			return total, fmt.Errorf("sweep %s: %w", w.what, err)
 		}
 	}
-	n, err := s.sweepServers(ctx, now)
-	return total + n, err
+	for _, w := range sweptObjects {
+		n, err := s.sweepObjects(ctx, w, now)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
 }
 
 // chunks picks and drops until pick finds less than a chunk. Picking reads beside the commits, only dropping stops them.
@@ -153,20 +161,28 @@ func firstOperationAt(t time.Time) string {
 	return ms[:8] + "-" + ms[8:] + "-"
 }
 
-func (s *Store) sweepServers(ctx context.Context, now time.Time) (int64, error) {
+// sweptObject is a kind of deleted objects that nothing needs any more.
+type sweptObject struct {
+	kind       schemas.ActorKind
+	pick, drop string
+}
+
+var sweptObjects = []sweptObject{{schemas.ActorServer, pickServers, dropServer}, {schemas.ActorImage, pickImages, dropImage}}
+
+func (s *Store) sweepObjects(ctx context.Context, w sweptObject, now time.Time) (int64, error) {
 	return chunks(s, func() ([]int64, error) {
-		return list[int64](ctx, s, pickServers, micros(now.Add(-keepServers)), sweepChunk)
+		return list[int64](ctx, s, w.pick, micros(now.Add(-keepDeleted)), sweepChunk)
 	}, func(ids []int64) error {
 		changes := make([]objectChange, len(ids))
 		for i, id := range ids {
-			changes[i].ref = schemas.ServerID(id).Ref()
+			changes[i].ref = schemas.Ref{Kind: w.kind, ID: id}
 		}
 		defer s.keepOrder()()
 		s.cache.leave(changes)
 		defer s.cache.enter(changes, false)
-		return s.writing(ctx, "sweep servers", func(tx *sqlx.Tx) error {
+		return s.writing(ctx, "sweep objects", func(tx *sqlx.Tx) error {
 			for _, id := range ids {
-				if _, err := tx.ExecContext(ctx, dropServer, id); err != nil {
+				if _, err := tx.ExecContext(ctx, w.drop, id); err != nil {
 					return err
 				}
 			}
