@@ -259,13 +259,18 @@ func TestASlowReaderIsToldToComeAgain(t *testing.T) {
 	s.expect(message{id: "0"})
 	quick := r.stream(t, r.tokens[account], eventsPath+"?types=last")
 	quick.expect(message{id: "0"})
+	for n := range 2 { // the first one may come from the log itself, where nobody can be too slow
+		r.rows.tell(account, schemas.ServerID(12).Ref(), "ozone.last", "1")
+		s.expect(message{itoa(n + 1), "", "1"})
+		quick.expect(message{itoa(n + 1), "", "1"})
+	}
 	filler := strings.Repeat("x", 16<<10)
 	for i := range 6000 {
 		r.rows.tell(account, schemas.ServerID(12).Ref(), "x", fmt.Sprintf(`"%d %s"`, i, filler))
 	}
 	r.rows.tell(account, schemas.ServerID(12).Ref(), "ozone.last", "1")
-	quick.expect(message{"6001", "", "1"}) // all of them have been read for the streams
-	last := 0
+	quick.expect(message{"6003", "", "1"}) // all of them have been read for the streams
+	last := 2
 	for {
 		m, err := s.next()
 		if err != nil {
