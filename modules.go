@@ -3,6 +3,7 @@ package ozone
 import (
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/edge/operations"
+	"github.com/ozonecloud/ozone/edge/servers"
 	"github.com/ozonecloud/ozone/edge/v10"
 )
 
@@ -11,5 +12,6 @@ func modules() []edge.Module {
 	return []edge.Module{
 		v10.New(),
 		operations.New(),
+		servers.New(),
 	}
 }

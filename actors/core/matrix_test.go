@@ -13,27 +13,27 @@ import (
 // imaging is ACTIVE while an image of it is made; waiting is ERROR while a silent host may still run it.
 var theMatrix = []struct {
 	state string
-	cells [13]string // rename, password, delete, reboot SOFT, reboot HARD, rebuild, resize, confirm, revert, image, share, share and set up, unshare
+	cells [14]string // rename, password, delete, reboot SOFT, reboot HARD, rebuild, resize, confirm, revert, image, share, share and set up, unshare, forced delete
 }{
-	{"ACTIVE", [13]string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "R", "R", "ok", "ok", "ok", "ok"}},
-	{"BUILD", [13]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b"}},
-	{"REBUILD", [13]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b"}},
-	{"QUEUE_RESIZE", [13]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r"}},
-	{"PREP_RESIZE", [13]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r"}},
-	{"RESIZE", [13]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r"}},
-	{"VERIFY_RESIZE", [13]string{"ok", "r", "ok", "r", "r", "r", "R", "ok", "ok", "r", "r", "r", "r"}},
-	{"REBOOT", [13]string{"ok", "c", "ok", "c", "ok", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"HARD_REBOOT", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"PASSWORD", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"SHARE_IP", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"SHARE_IP_NO_CONFIG", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"DELETE_IP", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"SUSPENDED", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"RESCUE", [13]string{"ok", "c", "ok", "ok", "ok", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"ERROR", [13]string{"ok", "c", "ok", "c", "ok", "ok", "c", "R", "R", "c", "c", "c", "c"}},
-	{"UNKNOWN", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
-	{"imaging", [13]string{"ok", "ok", "ok", "ok", "ok", "r", "r", "R", "R", "r", "ok", "ok", "ok"}},
-	{"waiting", [13]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c"}},
+	{"ACTIVE", [14]string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "R", "R", "ok", "ok", "ok", "ok", "ok"}},
+	{"BUILD", [14]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "ok"}},
+	{"REBUILD", [14]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "ok"}},
+	{"QUEUE_RESIZE", [14]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "ok"}},
+	{"PREP_RESIZE", [14]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "ok"}},
+	{"RESIZE", [14]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "ok"}},
+	{"VERIFY_RESIZE", [14]string{"ok", "r", "ok", "r", "r", "r", "R", "ok", "ok", "r", "r", "r", "r", "ok"}},
+	{"REBOOT", [14]string{"ok", "c", "ok", "c", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"HARD_REBOOT", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"PASSWORD", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"SHARE_IP", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"SHARE_IP_NO_CONFIG", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"DELETE_IP", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"SUSPENDED", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"RESCUE", [14]string{"ok", "c", "ok", "ok", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"ERROR", [14]string{"ok", "c", "ok", "c", "ok", "ok", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"UNKNOWN", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"imaging", [14]string{"ok", "ok", "ok", "ok", "ok", "r", "r", "R", "R", "r", "ok", "ok", "ok", "ok"}},
+	{"waiting", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
 }
 
 func TestAdmissionIsTheContracts(t *testing.T) {
@@ -119,6 +119,8 @@ func admitted(t *testing.T, s schemas.Server, on schemas.Trigger) (schemas.Serve
 		c.Action, c.Params.Hard = schemas.ServerReboot, on == schemas.OnRebootHard
 	case schemas.OnShare, schemas.OnShareSetUp:
 		c.Action = schemas.ServerShareIP
+	case schemas.OnDelete, schemas.OnForce:
+		c.Action, c.Params.Force = schemas.ServerDelete, on == schemas.OnForce
 	default:
 		for a, trigger := range actionTriggers {
 			if trigger == on {
