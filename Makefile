@@ -20,8 +20,15 @@ run: build ## Run one node with everything embedded, data in ./.data
 check: tidy-check lint race ## Formatting, lint, import rules, unit tests under the race detector
 
 .PHONY: test
-test: build rig ## Every test
+test: build rig fuzz ## Every test
 	go test -p 1 -shuffle=on -timeout 20m ./...
+
+# The fuzz targets, each as package:target.
+FUZZED := ./edge:FuzzPath ./edge/v10:FuzzBodies ./edge/v10:FuzzXMLBodies ./edge/v10:FuzzPersonality ./schemas:FuzzMessages
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for FOR=10s
+	@for f in $(FUZZED); do go test $${f%%:*} -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(or $(FOR),10s) || exit 1; done
 
 .PHONY: rig
 rig: ## Install the servers and programs that the tests need, where they are missing

@@ -4,6 +4,7 @@ import (
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/edge/events"
 	"github.com/ozonecloud/ozone/edge/operations"
+	"github.com/ozonecloud/ozone/edge/servers"
 	"github.com/ozonecloud/ozone/edge/v10"
 )
 
@@ -13,5 +14,6 @@ func modules() []edge.Module {
 		v10.New(),
 		operations.New(),
 		events.New(),
+		servers.New(),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -72,6 +73,9 @@ func checkFraming(h *fasthttp.RequestHeader) error {
 	if bytes.Contains(raw, []byte("\n ")) || bytes.Contains(raw, []byte("\n\t")) { // folded lines
 		return errFraming
 	}
+	if !namesAreTokens(raw) {
+		return errFraming
+	}
 	if !mayHaveBody(h) {
 		return nil
 	}
@@ -80,6 +84,23 @@ func checkFraming(h *fasthttp.RequestHeader) error {
 		return errFraming
 	}
 	return nil
+}
+
+// namesAreTokens tells whether every header line has a name without blanks and separators: what some readers skip of
+// another name, others read.
+func namesAreTokens(raw []byte) bool {
+	for line := range bytes.SplitSeq(raw, []byte("\n")) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if len(line) > 1 && bytes.IndexFunc(name, isSeparator) >= 0 { // the last line is empty
+			return false
+		}
+	}
+	return true
+}
+
+// isSeparator tells whether c cannot be in a header's name. Source: RFC 9110, "Tokens".
+func isSeparator(c rune) bool {
+	return c <= ' ' || c > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
 }
 
 func mayHaveBody(h *fasthttp.RequestHeader) bool {

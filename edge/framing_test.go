@@ -24,6 +24,8 @@ var framings = []struct {
 	{"content length too large a number", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
 	{"blank before colon", "GET / HTTP/1.1\r\nHost: x\r\nX-Auth-Token : t\r\n\r\n", 400},
 	{"blank in content length name", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length : 3\r\n\r\nabc", 400},
+	{"blank in a name", "GET / HTTP/1.1\r\nHost: x\r\nX Auth: t\r\n\r\n", 400},
+	{"quote in a name", "GET / HTTP/1.1\r\nHost: x\r\n\"X\": t\r\n\r\n", 400},
 	{"no host", "GET / HTTP/1.1\r\n\r\n", 400},
 	{"two hosts", "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
 	{"one bare line feed", "GET / HTTP/1.1\r\nHost: x\r\nA: b\nX: y\r\n\r\n", 400},

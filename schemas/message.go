@@ -65,6 +65,7 @@ type Params struct {
 	Metadata map[string]string `json:"metadata,omitempty"`
 	Password bool              `json:"password,omitempty"` // the payload has a new password's hash
 	Hard     bool              `json:"hard,omitempty"`     // reboot HARD
+	Force    bool              `json:"force,omitempty"`    // delete, whatever is under way
 	Server   ServerID          `json:"server,omitempty"`   // the source of server.image, the first member of a group
 	Group    GroupID           `json:"group,omitempty"`
 	// Address is the public address to be shared, by a server that is there or from its create on.

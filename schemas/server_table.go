@@ -9,6 +9,7 @@ const (
 	OnRename     Trigger = "rename"
 	OnPassword   Trigger = "password"
 	OnDelete     Trigger = "delete"
+	OnForce      Trigger = "forced delete" // whatever is under way
 	OnRebootSoft Trigger = "reboot SOFT"
 	OnRebootHard Trigger = "reboot HARD"
 	OnRebuild    Trigger = "rebuild"
@@ -59,6 +60,7 @@ var serverTable = []Transition{
 	{StatusBuild, OnDone, StatusActive},
 	{StatusBuild, OnFailed, StatusError},
 	{StatusBuild, OnSilent, StatusError},
+	{StatusBuild, OnForce, StatusDeleted},
 
 	{StatusActive, OnRename, StatusActive},
 	{StatusActive, OnPassword, StatusPassword},
@@ -76,27 +78,33 @@ var serverTable = []Transition{
 	{StatusActive, OnRescue, StatusRescue},
 	{StatusActive, OnHostLost, StatusUnknown},
 	{StatusActive, OnHostFenced, StatusError},
+	{StatusActive, OnForce, StatusDeleted},
 
 	{StatusRebuild, OnDone, StatusActive},
 	{StatusRebuild, OnFailed, StatusError},
 	{StatusRebuild, OnSilent, StatusError},
+	{StatusRebuild, OnForce, StatusDeleted},
 
 	{StatusQueueResize, OnAllocated, StatusPrepResize},
 	{StatusQueueResize, OnRefused, StatusActive},
+	{StatusQueueResize, OnForce, StatusDeleted},
 	{StatusPrepResize, OnPrepared, StatusResize},
 	{StatusPrepResize, OnFailed, StatusActive}, // the source was never touched
 	{StatusPrepResize, OnSilent, StatusActive},
+	{StatusPrepResize, OnForce, StatusDeleted},
 	{StatusResize, OnDone, StatusVerifyResize},
 	{StatusResize, OnFailed, StatusResize}, // the source is started again: restored follows
 	{StatusResize, OnRestored, StatusActive},
 	{StatusResize, OnBroken, StatusError},
 	{StatusResize, OnSilent, StatusError}, // the destination may be running: the source stays off
+	{StatusResize, OnForce, StatusDeleted},
 
 	{StatusVerifyResize, OnRename, StatusVerifyResize},
 	{StatusVerifyResize, OnDelete, StatusDeleted},
 	{StatusVerifyResize, OnConfirm, StatusActive},
 	{StatusVerifyResize, OnRevert, StatusResize},
 	{StatusVerifyResize, OnHostFenced, StatusResize}, // the source is the last copy: back to it
+	{StatusVerifyResize, OnForce, StatusDeleted},
 
 	{StatusPassword, OnRename, StatusPassword},
 	{StatusPassword, OnDelete, StatusDeleted},
@@ -104,6 +112,7 @@ var serverTable = []Transition{
 	{StatusPassword, OnDone, StatusActive},
 	{StatusPassword, OnFailed, StatusActive},
 	{StatusPassword, OnSilent, StatusActive},
+	{StatusPassword, OnForce, StatusDeleted},
 
 	{StatusShareIP, OnRename, StatusShareIP},
 	{StatusShareIP, OnDelete, StatusDeleted},
@@ -111,6 +120,7 @@ var serverTable = []Transition{
 	{StatusShareIP, OnDone, StatusActive},
 	{StatusShareIP, OnFailed, StatusActive},
 	{StatusShareIP, OnSilent, StatusActive},
+	{StatusShareIP, OnForce, StatusDeleted},
 
 	{StatusShareIPNoConfig, OnRename, StatusShareIPNoConfig},
 	{StatusShareIPNoConfig, OnDelete, StatusDeleted},
@@ -118,6 +128,7 @@ var serverTable = []Transition{
 	{StatusShareIPNoConfig, OnDone, StatusActive},
 	{StatusShareIPNoConfig, OnFailed, StatusActive},
 	{StatusShareIPNoConfig, OnSilent, StatusActive},
+	{StatusShareIPNoConfig, OnForce, StatusDeleted},
 
 	{StatusDeleteIP, OnRename, StatusDeleteIP},
 	{StatusDeleteIP, OnDelete, StatusDeleted},
@@ -125,6 +136,7 @@ var serverTable = []Transition{
 	{StatusDeleteIP, OnDone, StatusActive},
 	{StatusDeleteIP, OnFailed, StatusActive},
 	{StatusDeleteIP, OnSilent, StatusActive},
+	{StatusDeleteIP, OnForce, StatusDeleted},
 
 	{StatusReboot, OnRename, StatusReboot},
 	{StatusReboot, OnDelete, StatusDeleted},
@@ -133,6 +145,7 @@ var serverTable = []Transition{
 	{StatusReboot, OnDone, StatusFormer},
 	{StatusReboot, OnFailed, StatusHardReboot},
 	{StatusReboot, OnSilent, StatusHardReboot},
+	{StatusReboot, OnForce, StatusDeleted},
 
 	{StatusHardReboot, OnRename, StatusHardReboot},
 	{StatusHardReboot, OnDelete, StatusDeleted},
@@ -140,6 +153,7 @@ var serverTable = []Transition{
 	{StatusHardReboot, OnDone, StatusFormer},
 	{StatusHardReboot, OnFailed, StatusError},
 	{StatusHardReboot, OnSilent, StatusError},
+	{StatusHardReboot, OnForce, StatusDeleted},
 
 	{StatusSuspended, OnRename, StatusSuspended},
 	{StatusSuspended, OnDelete, StatusDeleted},
@@ -147,6 +161,7 @@ var serverTable = []Transition{
 	{StatusSuspended, OnResume, StatusActive},
 	{StatusSuspended, OnHostLost, StatusUnknown},
 	{StatusSuspended, OnHostFenced, StatusError},
+	{StatusSuspended, OnForce, StatusDeleted},
 
 	{StatusRescue, OnRename, StatusRescue},
 	{StatusRescue, OnDelete, StatusDeleted},
@@ -156,18 +171,21 @@ var serverTable = []Transition{
 	{StatusRescue, OnUnrescue, StatusActive},
 	{StatusRescue, OnHostLost, StatusUnknown},
 	{StatusRescue, OnHostFenced, StatusError},
+	{StatusRescue, OnForce, StatusDeleted},
 
 	{StatusUnknown, OnRename, StatusUnknown},
 	{StatusUnknown, OnDelete, StatusDeleted},
 	{StatusUnknown, OnBackups, StatusUnknown},
 	{StatusUnknown, OnHostBack, StatusFormer},
 	{StatusUnknown, OnHostFenced, StatusError},
+	{StatusUnknown, OnForce, StatusDeleted},
 
 	{StatusError, OnRename, StatusError},
 	{StatusError, OnDelete, StatusDeleted},
 	{StatusError, OnBackups, StatusError},
 	{StatusError, OnRebootHard, StatusHardReboot},
 	{StatusError, OnRebuild, StatusRebuild},
+	{StatusError, OnForce, StatusDeleted},
 }
 
 // Refusal is one row of the refusals: the fault for commands that come at the wrong time.

@@ -111,7 +111,7 @@ func (w *cloud) randomCommand(dice *rand.Rand) {
 	s := servers[dice.IntN(len(servers))].ID
 	switch dice.IntN(16) {
 	case 0:
-		w.order(schemas.ServerDelete, int64(s), schemas.Params{})
+		w.order(schemas.ServerDelete, int64(s), schemas.Params{Force: dice.IntN(2) == 0})
 	case 1:
 		w.order(schemas.ServerUpdate, int64(s), schemas.Params{Name: new("n" + strconv.Itoa(dice.IntN(9)))})
 	case 2:

@@ -13,27 +13,27 @@ import (
 // imaging is ACTIVE while an image of it is made; waiting is ERROR while a silent host may still run it.
 var theMatrix = []struct {
 	state string
-	cells [14]string // rename, password, delete, reboot SOFT, reboot HARD, rebuild, resize, confirm, revert, image, share, share and set up, unshare, set backups
+	cells [15]string // rename, password, delete, reboot SOFT, reboot HARD, rebuild, resize, confirm, revert, image, share, share and set up, unshare, set backups, forced delete
 }{
-	{"ACTIVE", [14]string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "R", "R", "ok", "ok", "ok", "ok", "ok"}},
-	{"BUILD", [14]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "b"}},
-	{"REBUILD", [14]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "b"}},
-	{"QUEUE_RESIZE", [14]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r"}},
-	{"PREP_RESIZE", [14]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r"}},
-	{"RESIZE", [14]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r"}},
-	{"VERIFY_RESIZE", [14]string{"ok", "r", "ok", "r", "r", "r", "R", "ok", "ok", "r", "r", "r", "r", "r"}},
-	{"REBOOT", [14]string{"ok", "c", "ok", "c", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"HARD_REBOOT", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"PASSWORD", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"SHARE_IP", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"SHARE_IP_NO_CONFIG", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"DELETE_IP", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"SUSPENDED", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"RESCUE", [14]string{"ok", "c", "ok", "ok", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"ERROR", [14]string{"ok", "c", "ok", "c", "ok", "ok", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"UNKNOWN", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
-	{"imaging", [14]string{"ok", "ok", "ok", "ok", "ok", "r", "r", "R", "R", "r", "ok", "ok", "ok", "ok"}},
-	{"waiting", [14]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok"}},
+	{"ACTIVE", [15]string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "R", "R", "ok", "ok", "ok", "ok", "ok", "ok"}},
+	{"BUILD", [15]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "b", "ok"}},
+	{"REBUILD", [15]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "b", "ok"}},
+	{"QUEUE_RESIZE", [15]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok"}},
+	{"PREP_RESIZE", [15]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok"}},
+	{"RESIZE", [15]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok"}},
+	{"VERIFY_RESIZE", [15]string{"ok", "r", "ok", "r", "r", "r", "R", "ok", "ok", "r", "r", "r", "r", "r", "ok"}},
+	{"REBOOT", [15]string{"ok", "c", "ok", "c", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"HARD_REBOOT", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"PASSWORD", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"SHARE_IP", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"SHARE_IP_NO_CONFIG", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"DELETE_IP", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"SUSPENDED", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"RESCUE", [15]string{"ok", "c", "ok", "ok", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"ERROR", [15]string{"ok", "c", "ok", "c", "ok", "ok", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"UNKNOWN", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"imaging", [15]string{"ok", "ok", "ok", "ok", "ok", "r", "r", "R", "R", "r", "ok", "ok", "ok", "ok", "ok"}},
+	{"waiting", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
 }
 
 func TestAdmissionIsTheContracts(t *testing.T) {
@@ -119,6 +119,8 @@ func admitted(t *testing.T, s schemas.Server, on schemas.Trigger) (schemas.Serve
 		c.Action, c.Params.Hard = schemas.ServerReboot, on == schemas.OnRebootHard
 	case schemas.OnShare, schemas.OnShareSetUp:
 		c.Action = schemas.ServerShareIP
+	case schemas.OnDelete, schemas.OnForce:
+		c.Action, c.Params.Force = schemas.ServerDelete, on == schemas.OnForce
 	default:
 		for a, trigger := range actionTriggers {
 			if trigger == on {

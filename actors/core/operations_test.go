@@ -1,6 +1,10 @@
 package core
 
-import "github.com/ozonecloud/ozone/schemas"
+import (
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
 
 // operation is one way to use the cloud, for the tests that strike it everywhere. Its own faults make it take a way
 // that is not taken when all goes well.
@@ -110,6 +114,16 @@ func operations() []operation {
 			name: "backup in the place of another", setup: func(w *cloud) int64 { s := scheduled(w); w.until(w.now.Add(day)); return s },
 			run: func(w *cloud, _ int64) { w.until(w.now.Add(day)) }, steps: []string{"image/snapshot", "image/save", "remove/remove"},
 		},
+		{name: "forced delete in BUILD", setup: nothing, run: func(w *cloud, _ int64) {
+			w.slow = func() time.Duration { return time.Second }
+			w.order(schemas.ServerCreate, 0, schemas.Params{Flavor: 2, Image: 1})
+			w.order(schemas.ServerDelete, 1000, schemas.Params{Force: true})
+		}},
+		{name: "forced delete in PREP_RESIZE", setup: server, run: func(w *cloud, s int64) {
+			w.slow = func() time.Duration { return time.Second }
+			w.order(schemas.ServerResize, s, schemas.Params{Flavor: 3})
+			w.order(schemas.ServerDelete, s, schemas.Params{Force: true})
+		}},
 		{name: "suspend", setup: server, action: schemas.ServerSuspend},
 		{name: "host lost and back", setup: server, run: func(w *cloud, s int64) {
 			home := w.server(schemas.ServerID(s)).Home.Host

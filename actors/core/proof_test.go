@@ -84,7 +84,7 @@ var emitted = []schemas.Status{
 // tenants are the triggers that a tenant's command pulls on a server that is there.
 var tenants = []schemas.Trigger{
 	schemas.OnRename, schemas.OnPassword, schemas.OnDelete, schemas.OnRebootSoft, schemas.OnRebootHard, schemas.OnRebuild, schemas.OnResize,
-	schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnShareSetUp, schemas.OnUnshare, schemas.OnBackups,
+	schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnShareSetUp, schemas.OnUnshare, schemas.OnBackups, schemas.OnForce,
 }
 
 var operators = []schemas.Trigger{schemas.OnSuspend, schemas.OnResume, schemas.OnRescue, schemas.OnUnrescue}

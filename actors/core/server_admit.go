@@ -15,6 +15,11 @@ func triggerOf(c *schemas.Command) schemas.Trigger {
 			return schemas.OnPassword
 		}
 		return schemas.OnRename
+	case schemas.ServerDelete:
+		if c.Params.Force {
+			return schemas.OnForce
+		}
+		return schemas.OnDelete
 	case schemas.ServerReboot:
 		if c.Params.Hard {
 			return schemas.OnRebootHard
@@ -32,7 +37,6 @@ func triggerOf(c *schemas.Command) schemas.Trigger {
 
 var actionTriggers = map[schemas.Action]schemas.Trigger{
 	schemas.ServerCreate:        schemas.OnCreate,
-	schemas.ServerDelete:        schemas.OnDelete,
 	schemas.ServerRebuild:       schemas.OnRebuild,
 	schemas.ServerResize:        schemas.OnResize,
 	schemas.ServerResizeConfirm: schemas.OnConfirm,
@@ -106,7 +110,7 @@ func (d *server) accepted(a *Admit, on schemas.Trigger, to schemas.Status) {
 		d.unshare(a, to)
 	case schemas.OnBackups:
 		d.schedule(a)
-	case schemas.OnDelete:
+	case schemas.OnDelete, schemas.OnForce:
 		d.delete(a, to)
 	default: // suspend, resume, rescue, unrescue: the operator's, with no work on a host
 		d.Former = to
@@ -318,7 +322,11 @@ func imageLimit(s *schemas.Server) *schemas.Error {
 // delete hides the server at once; it ends when every copy is confirmed gone.
 func (d *server) delete(a *Admit, to schemas.Status) {
 	c := a.Command
-	d.cancel("the server was deleted")
+	const why = "the server was deleted"
+	if d.Cursor != nil && d.Cursor.Step == "" { // a resize that its cluster did not decide yet
+		d.withdraw(schemas.OperationRejected, schemas.Errorf(schemas.KindConflict, why))
+	}
+	d.cancel(why)
 	d.open(a)
 	d.set(to, 0)
 	d.ConfirmAt, d.Unsettled, d.Imaging, d.Backups = time.Time{}, nil, nil, nil

@@ -112,12 +112,15 @@ func nextCluster(all []schemas.ClusterID, refused schemas.ClusterID) schemas.Clu
 	return all[(slices.Index(all, refused)+1)%len(all)]
 }
 
-// giveUp refuses an operation that its cluster did not decide in time; what it may have got is given back.
-func (d *server) giveUp() {
+// giveUp refuses an operation that its cluster did not decide in time.
+func (d *server) giveUp() { d.withdraw(schemas.OperationExpired, expired()) }
+
+// withdraw refuses an operation that its cluster did not decide yet; what it may have got is given back.
+func (d *server) withdraw(state schemas.OperationState, why *schemas.Error) {
 	c := d.Cursor
 	d.e.Answered = append(d.e.Answered, allocateID(c.Operation, c.Cluster, d.Copies))
 	d.release(c.Operation, c.Cluster, d.Copies, c.Action == schemas.ServerCreate)
-	d.refuseAdmitting(schemas.OperationExpired, expired())
+	d.refuseAdmitting(state, why)
 }
 
 // refuseAdmitting undoes the first half of an admission: the quota goes back, a create leaves nothing.

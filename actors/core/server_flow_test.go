@@ -422,3 +422,25 @@ func TestStepsOnOneHostAreGivenTogether(t *testing.T) {
 		}
 	}
 }
+
+// A forced delete needs no resting status: what is under way ends, on hosts and at the cluster.
+func TestAForcedDeleteEndsWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, letter := range []string{"allocate", "allocated"} { // a resize that its cluster did not decide, then one that did and was not heard
+		w := newCloud(t, 3)
+		s := w.create(2)
+		w.at(aLetter, letter, holdBack)
+		resize := w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3})
+		w.wantStatus(s, schemas.StatusQueueResize)
+		w.wantFault(w.order(schemas.ServerDelete, int64(s), schemas.Params{}), schemas.KindConflict, schemas.FaultBackupOrResize)
+		w.fault = nil
+		forced := w.order(schemas.ServerDelete, int64(s), schemas.Params{Force: true})
+		w.wantStatus(s, schemas.StatusDeleted)
+		w.release()
+		w.settle()
+		w.laws()
+		w.wantFault(resize, schemas.KindConflict, schemas.FaultCloudServers)
+		w.wantState(forced, schemas.OperationSucceeded)
+		w.deleteAll()
+	}
+}

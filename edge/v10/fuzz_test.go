@@ -1,6 +1,9 @@
 package v10
 
 import (
+	"bytes"
+	"encoding/base64"
+	"path"
 	"strings"
 	"testing"
 
@@ -76,4 +79,33 @@ func decodeAll(t *testing.T, data []byte, doc document.Value) {
 			t.Errorf("createOrder(%q): file %q", data, file.Path)
 		}
 	}
+}
+
+// FuzzPersonality feeds a path and contents to the reader of files: what is taken has its place below the root of the guest, and its bytes are
+// those that were encoded.
+func FuzzPersonality(f *testing.F) {
+	for name, contents := range map[string]string{
+		"/etc/motd": "aGVsbG8=", "/a": " aGVs\r\n\tbG8", "/../etc/shadow": "YQ==", "/a/../b": "YQ", "//host/a": "", "/a/": "YQ==", "/": "YQ==", "": "", "etc/f": "YQ==",
+		"/a\x00b": "====", `C:\a`: "_-_-", "/\u202e": "YQ==YQ==", "/.": "é", "/a//b": "Y",
+	} {
+		f.Add(name, contents)
+	}
+	f.Fuzz(func(t *testing.T, name, contents string) {
+		v := document.Value{Kind: document.Object}
+		v.Put("path", document.NewText(name))
+		v.Put("contents", document.NewText(contents))
+		got, err := file(v)
+		if err != nil {
+			return
+		}
+		if got.Path != name || !strings.HasPrefix(name, "/") || path.Join("/guest", name) != "/guest"+name || strings.ContainsRune(name, 0) || len(name) > maxPathBytes {
+			t.Errorf("the path %q is taken as %q", name, got.Path)
+		}
+		if len(got.Contents) > maxFileBytes {
+			t.Errorf("%d bytes are taken", len(got.Contents))
+		}
+		if again, err := decodeBase64(base64.StdEncoding.EncodeToString(got.Contents)); err != nil || !bytes.Equal(again, got.Contents) {
+			t.Errorf("decodeBase64(%q) = %q, encoded anew %q, %v", contents, got.Contents, again, err)
+		}
+	})
 }

@@ -28,8 +28,9 @@ func testSweep(r *rig) {
 	w.group.Members, w.group.Cluster = nil, 0
 	u := r.changed(w)
 	u.Snapshots[0].Rendered = nil
-	u.Snapshots = append(u.Snapshots, r.accountSnapshot(w, 3), r.snapshot(w.group.ID.Ref(), w.account.ID, 2, w.group), r.deletedImage(w, 1000), r.deletedImage(w, 1001))
-	u.Snapshots[len(u.Snapshots)-1].WakeAt = r.now() // its files are being removed
+	u.Snapshots = append(u.Snapshots, r.accountSnapshot(w, 3), r.snapshot(w.group.ID.Ref(), w.account.ID, 2, w.group))
+	image, group := schemas.ImageID(5001).Ref(), schemas.GroupID(301).Ref()
+	u.Snapshots = append(u.Snapshots, r.deleted(image, w.account.ID, schemas.Image{ID: 5001}), r.deleted(group, w.account.ID, schemas.Group{ID: 301}))
 	gone := reservation(7, 1, 1, 512)
 	gone.Released = true
 	cluster := r.reserving(gone)
@@ -37,12 +38,11 @@ func testSweep(r *rig) {
 	r.commit(u, cluster)
 	r.suspected(u, "m", 1)
 	n, err := sweeper.Sweep(t.Context(), r.now().Add(31*day))
-	if err != nil || n < 8 { // two operations, an event of two, a key, a server, an image, a tombstone, a suspect
-		t.Errorf("Sweep() = %d, %v, want at least 8 rows", n, err)
+	if err != nil || n < 9 { // two operations, an event of two, a key, a server, an image, a group, a tombstone, a suspect
+		t.Errorf("Sweep() = %d, %v, want at least 9 rows", n, err)
 	}
-	deleted := []schemas.Ref{w.server.ID.Ref(), schemas.ImageID(1000).Ref(), schemas.ImageID(1001).Ref()}
-	if got, err := s.Load(t.Context(), u.Shard, deleted); err != nil || len(got) != 1 || got[0].Ref.ID != 1001 {
-		t.Errorf("Load(deleted server and images) = %v, %v, want the image whose files are being removed", got, err)
+	if got, err := s.Load(t.Context(), u.Shard, []schemas.Ref{w.server.ID.Ref(), image, group}); err != nil || len(got) != 0 {
+		t.Errorf("Load() of a deleted server, image and group = %v, %v, want nothing", got, err)
 	}
 	if _, err := s.Operation(t.Context(), w.account.ID, operationID(1)); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("Operation() = %v, want ErrNotFound", err)
@@ -62,9 +62,11 @@ func testSweep(r *rig) {
 	r.commit(r.of(alice)) // the committer's own row is still there
 }
 
-func (r *rig) deletedImage(w *world, id schemas.ImageID) storage.Snapshot {
-	snap := r.snapshot(id.Ref(), w.account.ID, 1, schemas.Image{V: schemas.StateV, ID: id, Account: w.account.ID, Status: schemas.ImageDeleted})
-	snap.Status, snap.Rendered = string(schemas.ImageDeleted), nil
+// deleted is the first snapshot of an actor that is shown nowhere any more.
+func (r *rig) deleted(ref schemas.Ref, account schemas.AccountID, state any) storage.Snapshot {
+	r.t.Helper()
+	snap := r.snapshot(ref, account, 1, state)
+	snap.Status, snap.Rendered = "DELETED", nil
 	return snap
 }
 
@@ -77,6 +79,11 @@ func testSweepLeaves(r *rig) {
 	w := r.newWorld()
 	u := r.of(w.account.ID)
 	u.Operations = []storage.OperationRow{r.operation(w.account.ID, 3, schemas.OperationRunning)}
+	going := r.deleted(schemas.ImageID(5002).Ref(), w.account.ID, schemas.Image{ID: 5002}) // its files are
+	going.WakeAt = r.now()
+	left := r.deleted(schemas.GroupID(302).Ref(), w.account.ID, schemas.Group{ID: 302, Members: []schemas.Member{{Server: 9, State: schemas.MemberLeaving}}})
+	keeps := r.deleted(schemas.GroupID(303).Ref(), w.account.ID, schemas.Group{ID: 303, Kept: []schemas.Kept{{IP: "198.18.0.9", Owner: 9}}})
+	u.Snapshots = append(u.Snapshots, going, left, keeps)
 	r.commit(u)
 	if n, err := sweeper.Sweep(t.Context(), r.now()); err != nil || n != 0 {
 		t.Errorf("Sweep() of a young store = %d, %v, want 0", n, err)
@@ -86,6 +93,9 @@ func testSweepLeaves(r *rig) {
 	}
 	if _, err := s.Operation(t.Context(), w.account.ID, operationID(3)); err != nil {
 		t.Errorf("Operation(unfinished) = %v, want it", err)
+	}
+	if got, err := s.Load(t.Context(), u.Shard, []schemas.Ref{going.Ref, left.Ref, keeps.Ref}); err != nil || len(got) != 3 {
+		t.Errorf("Load() of what is still going = %v, %v, want all three", got, err)
 	}
 	r.shows(w.account.ID, 1, 1)
 	rows, err := s.LoadCluster(t.Context(), 1)

@@ -15,7 +15,7 @@ const (
 	KeepEvents     = 14 * 24 * time.Hour
 	KeepOperations = 30 * 24 * time.Hour
 	keepSuspects   = 14 * 24 * time.Hour // as long as dead letters
-	keepDeleted    = 30 * 24 * time.Hour // servers and images
+	keepDeleted    = 30 * 24 * time.Hour
 	keepCommitters = 30 * 24 * time.Hour
 	// keepTombstones outlives every repetition of a request that was cancelled.
 	keepTombstones = 24 * time.Hour
@@ -63,17 +63,27 @@ const (
 		WHERE operation.account = account.id AND operation.id < $2
 		AND operation.unfinished = 0 AND operation.updated < $1 LIMIT $3`
 	dropOperation = `DELETE FROM operation WHERE account = $1 AND id = $2`
-	pickServers   = `SELECT id FROM server WHERE status = 'DELETED' AND updated < $1 AND wake_at IS NULL
-		AND NOT EXISTS (SELECT 1 FROM reservation WHERE reservation.server = server.id AND reservation.released = 0)
-		LIMIT $2`
-	dropServer = `DELETE FROM server WHERE id = $1`
-	pickImages = `SELECT id FROM image WHERE status = 'DELETED' AND updated < $1 AND wake_at IS NULL LIMIT $2`
-	dropImage  = `DELETE FROM image WHERE id = $1`
-	pickEvents = `SELECT position, time FROM event WHERE position < (SELECT max(position) FROM event)
+	pickEvents    = `SELECT position, time FROM event WHERE position < (SELECT max(position) FROM event)
 		ORDER BY position LIMIT $1`
 	dropEvents = `DELETE FROM event WHERE position <= $1`
 	markEvents = `UPDATE store SET events_swept = $1 WHERE events_swept < $1`
 )
+
+// gone are the actors that nothing needs any more: deleted, and nothing waits for a host on their behalf.
+var gone = []struct {
+	kind schemas.ActorKind
+	pick string
+}{
+	{schemas.ActorServer, `SELECT id FROM server WHERE status = 'DELETED' AND updated < $1 AND wake_at IS NULL
+		AND NOT EXISTS (SELECT 1 FROM reservation WHERE reservation.server = server.id AND reservation.released = 0)
+		LIMIT $2`},
+	{schemas.ActorImage, `SELECT id FROM image WHERE status = 'DELETED' AND updated < $1 AND wake_at IS NULL LIMIT $2`},
+	// A group has these members of its state only while servers are leaving it or have an address of one that left.
+	{schemas.ActorGroup, `SELECT id FROM shared_ip_group WHERE status = 'DELETED' AND updated < $1
+		AND state NOT LIKE '%"members":%' AND state NOT LIKE '%"kept":%' LIMIT $2`},
+}
+
+var dropActor = perKindText(func(table string) string { return `DELETE FROM ` + table + ` WHERE id = $1` })
 
 // Sweep deletes, in small transactions, what is older at now than its retention.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (int64, error) {
@@ -98,8 +108,8 @@ func (s *Store) SweepRows(ctx context.Context, now time.Time) (int64, error) {
 			return total, fmt.Errorf("sweep %s: %w", w.what, err)
 		}
 	}
-	for _, w := range sweptObjects {
-		n, err := s.sweepObjects(ctx, w, now)
+	for _, g := range gone {
+		n, err := s.sweepActors(ctx, g.kind, g.pick, now)
 		total += n
 		if err != nil {
 			return total, err
@@ -161,28 +171,20 @@ func firstOperationAt(t time.Time) string {
 	return ms[:8] + "-" + ms[8:] + "-"
 }
 
-// sweptObject is a kind of deleted objects that nothing needs any more.
-type sweptObject struct {
-	kind       schemas.ActorKind
-	pick, drop string
-}
-
-var sweptObjects = []sweptObject{{schemas.ActorServer, pickServers, dropServer}, {schemas.ActorImage, pickImages, dropImage}}
-
-func (s *Store) sweepObjects(ctx context.Context, w sweptObject, now time.Time) (int64, error) {
+func (s *Store) sweepActors(ctx context.Context, kind schemas.ActorKind, pick string, now time.Time) (int64, error) {
 	return chunks(s, func() ([]int64, error) {
-		return list[int64](ctx, s, w.pick, micros(now.Add(-keepDeleted)), sweepChunk)
+		return list[int64](ctx, s, pick, micros(now.Add(-keepDeleted)), sweepChunk)
 	}, func(ids []int64) error {
 		changes := make([]objectChange, len(ids))
 		for i, id := range ids {
-			changes[i].ref = schemas.Ref{Kind: w.kind, ID: id}
+			changes[i].ref = schemas.Ref{Kind: kind, ID: id}
 		}
 		defer s.keepOrder()()
 		s.cache.leave(changes)
 		defer s.cache.enter(changes, false)
-		return s.writing(ctx, "sweep objects", func(tx *sqlx.Tx) error {
+		return s.writing(ctx, "sweep "+string(kind)+"s", func(tx *sqlx.Tx) error {
 			for _, id := range ids {
-				if _, err := tx.ExecContext(ctx, w.drop, id); err != nil {
+				if _, err := tx.ExecContext(ctx, dropActor[kind], id); err != nil {
 					return err
 				}
 			}
