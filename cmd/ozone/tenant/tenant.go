@@ -15,6 +15,7 @@ type Commands struct {
 	Flavor    flavorCmd    `cmd:"" help:"Flavors: the sizes of servers."`
 	Limits    limitsCmd    `cmd:"" help:"What the account may have and how often it may ask."`
 	Operation operationCmd `cmd:"" help:"Operations: what became of each request."`
+	Events    eventsCmd    `cmd:"" help:"Events: each change of the account's servers, images and groups."`
 }
 
 // Env is where commands read and write.
