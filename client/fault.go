@@ -40,6 +40,7 @@ var kindsOfStatus = map[int]schemas.Kind{
 	http.StatusBadRequest:         schemas.KindInvalid,
 	http.StatusUnauthorized:       schemas.KindUnauthorized,
 	http.StatusNotFound:           schemas.KindNotFound,
+	http.StatusGone:               schemas.KindNotFound, // a cursor of events that are not kept any more
 	http.StatusConflict:           schemas.KindConflict,
 	http.StatusRequestTimeout:     schemas.KindUnavailable,
 	http.StatusBadGateway:         schemas.KindUnavailable,

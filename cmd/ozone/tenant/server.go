@@ -21,6 +21,7 @@ type serverCmd struct {
 	Confirm serverConfirmCmd `cmd:"" help:"Keep the flavor of a resize."`
 	Revert  serverRevertCmd  `cmd:"" help:"Go back to the flavor before a resize."`
 	Delete  serverDeleteCmd  `cmd:"" help:"Delete a server, and the images that were made of it."`
+	History serverHistoryCmd `cmd:"" help:"Show what has changed a server, or how it was at a time."`
 	Share   serverShareCmd   `cmd:"" name:"share-ip" help:"Let a server have the public address of another one of its group."`
 	Unshare serverUnshareCmd `cmd:"" name:"unshare-ip" help:"Take a shared address from a server."`
 }

@@ -10,10 +10,12 @@ type Commands struct {
 	Login     loginCmd     `cmd:"" help:"Check user and key and keep them for the commands below."`
 	Server    serverCmd    `cmd:"" help:"Servers: create, list, change and delete them."`
 	Image     imageCmd     `cmd:"" help:"Images, of which servers are made."`
+	Backup    backupCmd    `cmd:"" help:"Backup schedules of servers."`
 	Group     groupCmd     `cmd:"" help:"Shared IP groups: servers that may share public addresses."`
 	Flavor    flavorCmd    `cmd:"" help:"Flavors: the sizes of servers."`
 	Limits    limitsCmd    `cmd:"" help:"What the account may have and how often it may ask."`
 	Operation operationCmd `cmd:"" help:"Operations: what became of each request."`
+	Events    eventsCmd    `cmd:"" help:"Events: each change of the account's servers, images and groups."`
 }
 
 // Env is where commands read and write.
