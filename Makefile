@@ -24,7 +24,7 @@ test: build rig fuzz ## Every test
 	go test -p 1 -shuffle=on -timeout 20m ./...
 
 # The fuzz targets, each as package:target.
-FUZZED := ./edge:FuzzPath ./edge/v10:FuzzBodies ./edge/v10:FuzzXMLBodies ./edge/v10:FuzzPersonality ./schemas:FuzzMessages
+FUZZED := ./edge:FuzzPath ./edge:FuzzCommands ./edge/v10:FuzzBodies ./edge/v10:FuzzXMLBodies ./edge/v10:FuzzPersonality ./schemas:FuzzMessages
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FOR=10s
