@@ -40,6 +40,7 @@ type cell[S any] struct {
 	epoch   schemas.Epoch
 	version int64
 	state   S
+	unread  error // why the state is not that of the row
 	kind    *kind[S]
 	rules   *core.Rules
 }
@@ -77,6 +78,9 @@ func (c *cell[S]) answer(m *ask) (d *decided) {
 			d = &decided{turn: m.turn, ref: c.ref, err: fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
 		}
 	}()
+	if c.unread != nil {
+		return &decided{turn: m.turn, ref: c.ref, err: c.unread}
+	}
 	next, effects, err := c.kind.decide(c.state, m.message, m.input)
 	if err != nil {
 		return &decided{turn: m.turn, ref: c.ref, err: err}

@@ -14,21 +14,28 @@ import (
 // corrupt makes reads of a server's state answer something else while more() says so.
 func (r *rig) corrupt(id int64, more func() bool, change func(*schemas.Server)) {
 	r.t.Helper()
+	r.garble(id, more, func(state []byte) []byte {
+		var s schemas.Server
+		if err := json.Unmarshal(state, &s); err != nil {
+			r.t.Error(err)
+		}
+		change(&s)
+		body, err := json.Marshal(&s)
+		if err != nil {
+			r.t.Error(err)
+		}
+		return body
+	})
+}
+
+// garble does the same with the bytes.
+func (r *rig) garble(id int64, more func() bool, change func([]byte) []byte) {
+	r.t.Helper()
 	twist := func(rows []storage.Snapshot) []storage.Snapshot {
 		for i := range rows {
-			if rows[i].Ref != schemas.ServerID(id).Ref() || !more() {
-				continue
+			if rows[i].Ref == schemas.ServerID(id).Ref() && more() {
+				rows[i].State = change(rows[i].State)
 			}
-			var s schemas.Server
-			if err := json.Unmarshal(rows[i].State, &s); err != nil {
-				r.t.Error(err)
-			}
-			change(&s)
-			body, err := json.Marshal(&s)
-			if err != nil {
-				r.t.Error(err)
-			}
-			rows[i].State = body
 		}
 		return rows
 	}
@@ -100,6 +107,20 @@ func TestADecisionThatPanicsTwiceEndsInAFault(t *testing.T) {
 	}
 	r.store.set(func(f *faultyStore) { f.onLoad, f.onClaim = nil, nil })
 	r.audit()
+}
+
+func TestAStateThatCannotBeReadIsItsOwnActorsTroubleAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	broken, sound := r.active(), r.active()
+	resize := r.command(schemas.ServerResize, broken, schemas.Params{Flavor: 2}, "")
+	r.accepted(resize)
+	r.stepOf(schemas.StepSnapshot) // so it has a timer, and is loaded with its shard
+	r.garble(broken, always, func(state []byte) []byte { return state[:len(state)/2] })
+	r.unload()
+	r.run(r.accepted(r.command(schemas.ServerReboot, sound, schemas.Params{}, "")).Operation, schemas.StepRestartSoft)
+	r.until(resize, schemas.OperationFailed)
+	r.refused(r.command(schemas.ServerReboot, broken, schemas.Params{}, ""), schemas.KindInternal)
 }
 
 // crashing is an outcome on which a server panics that prepares a resize without a second half.

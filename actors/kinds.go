@@ -32,7 +32,8 @@ func newCell(ref schemas.Ref, s *shard, row *storage.Snapshot, cluster *storage.
 	}
 }
 
-// cellFrom reads the stored state. A newer format than this binary knows is an error: the shard is released.
+// cellFrom reads the stored state. A newer format than this binary knows is an error: this process can do nothing. Of a state
+// that nobody can read each decision is a defect: the trouble is its actor's alone.
 func cellFrom[S any](ref schemas.Ref, s *shard, row *storage.Snapshot, k *kind[S]) (*cell[S], error) {
 	c := &cell[S]{ref: ref, shard: s.id, epoch: s.epoch, kind: k, rules: &s.engine.cfg.Rules}
 	if row == nil {
@@ -42,7 +43,7 @@ func cellFrom[S any](ref schemas.Ref, s *shard, row *storage.Snapshot, k *kind[S
 		return nil, fmt.Errorf("load %s: format %d is newer than %d: run a newer ozone", ref, row.V, schemas.StateV)
 	}
 	if err := json.Unmarshal(row.State, &c.state); err != nil {
-		return nil, fmt.Errorf("load %s: %w", ref, err)
+		c.unread = fmt.Errorf("load %s: %w", ref, err)
 	}
 	c.version = row.Version
 	return c, nil
@@ -51,6 +52,9 @@ func cellFrom[S any](ref schemas.Ref, s *shard, row *storage.Snapshot, k *kind[S
 // clusterCell keeps the cluster's index beside its state.
 func clusterCell(ref schemas.Ref, s *shard, row *storage.Snapshot, rows *storage.ClusterRows) (actor.Actor, error) {
 	c, err := cellFrom[schemas.Cluster](ref, s, row, nil)
+	if err == nil {
+		err = c.unread // without it nothing has a place
+	}
 	if err != nil {
 		return nil, err
 	}
