@@ -135,6 +135,9 @@ func TestBadActions(t *testing.T) {
 			expect(t, "DELETE "+id, r, err, http.StatusNotFound, gone)
 			r, err = get(t, c, "/servers/"+id)
 			expect(t, "GET "+id, r, err, http.StatusNotFound, gone)
+			if id == itoa(theirs.ID) { // the cloud may have an image of this number
+				continue
+			}
 			r, err = c.Do(t.Context(), http.MethodDelete, "/images/"+id, nil)
 			expect(t, "DELETE image "+id, r, err, http.StatusNotFound, gone)
 		}
