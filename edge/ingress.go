@@ -12,7 +12,7 @@ import (
 
 const (
 	// ingressWindow is how many commands of one user may be under way at an edge. Source: docs/numbers.md.
-	ingressWindow = 32
+	ingressWindow = 8
 	// ingressPause is between two tries to consume a queue, and before what could not be dealt with comes again.
 	ingressPause = time.Second
 )
