@@ -1,27 +1,13 @@
 package edge_test
 
 import (
-	"bytes"
 	"compress/gzip"
 	"io"
 	"strings"
 	"testing"
-)
 
-// pack is text in gzip.
-func pack(tb testing.TB, text string) string {
-	tb.Helper()
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, err := io.WriteString(w, text)
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b.String()
-}
+	"github.com/ozonecloud/ozone/tests/gziptest"
+)
 
 // unpack is what gzip text says.
 func unpack(tb testing.TB, packed string) string {
@@ -73,25 +59,25 @@ func TestBodiesMayBeGzip(t *testing.T) {
 	t.Parallel()
 	r := furnished(t)
 	rename := `{"server":{"name":"web 2"}}`
-	bomb := pack(t, rename+strings.Repeat(" ", 8<<20))
+	bomb := gziptest.Pack(t, rename+strings.Repeat(" ", 8<<20))
 	if len(bomb) > 64<<10 {
 		t.Fatalf("the bomb is %d bytes long, which is too much anyway", len(bomb))
 	}
-	good := pack(t, rename)
+	good := gziptest.Pack(t, rename)
 	for _, c := range []struct {
 		what, coding, body string
 		want               int
 	}{
 		{"gzip", "gzip", good, 204},
 		{"by its other name", "X-GZIP", good, 204},
-		{"XML, nothing said of it", "gzip", pack(t, `<server name="web 2"/>`), 204},
-		{"in parts", "gzip", pack(t, rename[:9]) + pack(t, rename[9:]), 204},
+		{"XML, nothing said of it", "gzip", gziptest.Pack(t, `<server name="web 2"/>`), 204},
+		{"in parts", "gzip", gziptest.Pack(t, rename[:9]) + gziptest.Pack(t, rename[9:]), 204},
 		{"identity", "identity", rename, 204},
-		{"as long as may be", "gzip", pack(t, rename+strings.Repeat(" ", 64<<10-len(rename))), 204},
-		{"one byte more", "gzip", pack(t, rename+strings.Repeat(" ", 64<<10-len(rename)+1)), 413},
+		{"as long as may be", "gzip", gziptest.Pack(t, rename+strings.Repeat(" ", 64<<10-len(rename))), 204},
+		{"one byte more", "gzip", gziptest.Pack(t, rename+strings.Repeat(" ", 64<<10-len(rename)+1)), 413},
 		{"a bomb", "gzip", bomb, 413},
-		{"a bomb in a bomb", "gzip", pack(t, bomb), 415},
-		{"many empty parts", "gzip", strings.Repeat(pack(t, ""), 2000), 415},
+		{"a bomb in a bomb", "gzip", gziptest.Pack(t, bomb), 415},
+		{"many empty parts", "gzip", strings.Repeat(gziptest.Pack(t, ""), 2000), 415},
 		{"too long as it is sent", "gzip", strings.Repeat(good, 4000), 413},
 		{"no gzip", "gzip", rename, 400},
 		{"nothing", "gzip", "", 400},
@@ -100,7 +86,7 @@ func TestBodiesMayBeGzip(t *testing.T) {
 		{"more behind it", "gzip", good + "x", 400},
 		{"gzip, not said", "", good, 415},
 		{"another coding", "deflate", good, 415},
-		{"two codings", "gzip, gzip", pack(t, good), 415},
+		{"two codings", "gzip, gzip", gziptest.Pack(t, good), 415},
 		{"two lines", "gzip\r\nContent-Encoding: identity", good, 415},
 	} {
 		headers := []string{"Content-Type: "}

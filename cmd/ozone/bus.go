@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -27,13 +26,9 @@ type busPlace struct {
 }
 
 // with opens the operator's way to the broker for one call.
-func (p busPlace) with(ctx context.Context, e *env, do func(*ozone.BusOperator) error) (err error) {
+func (p busPlace) with(ctx context.Context, e *env, do func(*ozone.BusOperator) error) error {
 	o, err := ozone.OpenBusOperator(ctx, ozone.Config{Bus: p.Bus, Store: p.Store, TenantsVhost: p.TenantsVhost, Log: e.log}, p.BusAdmin)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, o.Close()) }()
-	return do(o)
+	return closing(o, err, do)
 }
 
 type busCmd struct {

@@ -28,13 +28,17 @@ type place struct {
 type opener func(context.Context, ozone.Config) (ozone.Operator, error)
 
 // with opens the operator's way to the cloud for one call.
-func (p place) with(ctx context.Context, e *env, open opener, do func(ozone.Operator) error) (err error) {
+func (p place) with(ctx context.Context, e *env, open opener, do func(ozone.Operator) error) error {
 	o, err := open(ctx, ozone.Config{Data: p.Data, Store: p.Store, Bus: p.Bus, SecretKeyFile: p.SecretKeyFile, Log: e.log})
+	return closing(o, err, do)
+}
+
+// closing does something with what was opened, when it was, and closes it.
+func closing[O io.Closer](o O, err error, do func(O) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.Close()) }()
-	return do(o)
+	return errors.Join(do(o), o.Close())
 }
 
 type accountCmd struct {

@@ -7,22 +7,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-)
 
-// pack is text in gzip.
-func pack(t *testing.T, text string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, err := io.WriteString(w, text)
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
+	"github.com/ozonecloud/ozone/tests/gziptest"
+)
 
 // TestGzipBothWays makes a server with a packed body and reads packed answers. What unpacks to too much is refused.
 func TestGzipBothWays(t *testing.T) {
@@ -31,16 +18,16 @@ func TestGzipBothWays(t *testing.T) {
 		good := server(`"name":"packed","imageId":1,"flavorId":1`)
 		for _, x := range []struct {
 			what   string
-			body   []byte
+			body   string
 			coding string
 			status int
 			fault  string
 		}{
-			{"bomb", pack(t, good+strings.Repeat(" ", 32<<20)), "gzip", 413, "overLimit"},
-			{"no gzip", []byte(good), "gzip", 400, bad},
-			{"cut off", pack(t, good)[:20], "gzip", 400, bad},
-			{"another coding", []byte(good), "br", 415, media},
-			{"gzip", pack(t, good), "gzip", 202, ""},
+			{"bomb", gziptest.Pack(t, good+strings.Repeat(" ", 32<<20)), "gzip", 413, "overLimit"},
+			{"no gzip", good, "gzip", 400, bad},
+			{"cut off", gziptest.Pack(t, good)[:20], "gzip", 400, bad},
+			{"another coding", good, "br", 415, media},
+			{"gzip", gziptest.Pack(t, good), "gzip", 202, ""},
 		} {
 			r, err := c.Do(t.Context(), http.MethodPost, "/servers", x.body, "Content-Encoding", x.coding)
 			expect(t, x.what, r, err, x.status, x.fault)

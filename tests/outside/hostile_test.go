@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ozonecloud/ozone/tests/client"
+	"github.com/ozonecloud/ozone/tests/gziptest"
 	"github.com/ozonecloud/ozone/tests/node"
 	"github.com/ozonecloud/ozone/tests/nodetest"
 )
@@ -156,10 +157,10 @@ func (s sender) sizes(t *testing.T) []hostile {
 		{"a create of 1 MiB and a byte", s.create(strings.Repeat(" ", 1<<20+1)), "413 overLimit"},
 		{"chunks of 2 MiB", post + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("10000\r\n"+strings.Repeat(" ", 0x10000)+"\r\n", 32) + "0\r\n\r\n", "413 overLimit"},
 		{"an action of 64 KiB and a byte", s.act(strings.Repeat(" ", 64<<10+1)), "413 overLimit"},
-		{"a bomb of gzip", s.create(string(pack(t, goodServer+strings.Repeat(" ", 8<<20))), "Content-Encoding: gzip"), "413 overLimit"},
-		{"a bomb in a bomb", s.create(string(pack(t, string(pack(t, strings.Repeat(" ", 8<<20))))), "Content-Encoding: gzip"), "400 badRequest"},
+		{"a bomb of gzip", s.create(gziptest.Pack(t, goodServer+strings.Repeat(" ", 8<<20)), "Content-Encoding: gzip"), "413 overLimit"},
+		{"a bomb in a bomb", s.create(gziptest.Pack(t, gziptest.Pack(t, strings.Repeat(" ", 8<<20))), "Content-Encoding: gzip"), "400 badRequest"},
 		{"no gzip", s.create("abc", "Content-Encoding: gzip"), "400 badRequest"},
-		{"gzip that is cut off", s.create(string(pack(t, goodServer))[:20], "Content-Encoding: gzip"), "400 badRequest"},
+		{"gzip that is cut off", s.create(gziptest.Pack(t, goodServer)[:20], "Content-Encoding: gzip"), "400 badRequest"},
 		{"another coding", s.create(goodServer, "Content-Encoding: br"), "415 badMediaType"},
 		{"two codings", s.create(goodServer, "Content-Encoding: gzip, gzip"), "415 badMediaType"},
 	}
