@@ -9,6 +9,7 @@ import (
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 var errBroken = errors.New("the disk is on fire")
@@ -25,6 +26,7 @@ type faultyStore struct {
 	onLease  func() error
 	onBeat   func() error
 	onTry    func()
+	strange  []error // events that are not as their schemas say; guarded by mu
 }
 
 // set changes the hooks.
@@ -42,6 +44,13 @@ func hook[H any](f *faultyStore, h *H) H {
 }
 
 func (f *faultyStore) Commit(ctx context.Context, b storage.Batch) error {
+	for i := range b.Units {
+		for _, row := range b.Units[i].Events {
+			if err := wire.Event(row.Body); err != nil {
+				f.set(func(f *faultyStore) { f.strange = append(f.strange, err) })
+			}
+		}
+	}
 	next := func() error { return f.Store.Commit(ctx, b) }
 	if on := hook(f, &f.onCommit); on != nil {
 		return on(b, next)

@@ -155,6 +155,12 @@ func (r *rig) stop() {
 		r.t.Error(err)
 	}
 	_ = r.bus.Close()
+	r.store.set(func(f *faultyStore) {
+		for _, err := range f.strange {
+			r.t.Error(err)
+		}
+		f.strange = nil
+	})
 }
 
 // hopeless is the end of an engine that cannot commit any more: it must not hang.

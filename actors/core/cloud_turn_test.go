@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/schemas/catalogue"
 )
 
 // unit is what one turn decided, in order.
@@ -183,6 +184,9 @@ func (w *cloud) commitState(d *decision) {
 		list := w.rows.events[d.ref]
 		if ev.Sequence != int64(len(list))+1 {
 			w.t.Errorf("%s: event %d of %s has sequence %d", w.name, len(list)+1, d.ref, ev.Sequence)
+		}
+		if !knownEvents[typeOf(&ev)] {
+			w.t.Errorf("%s: %s has the event %s, which package catalogue lacks", w.name, d.ref, typeOf(&ev))
 		}
 		w.rows.events[d.ref] = append(list, ev)
 	}
@@ -376,4 +380,20 @@ func sortedRefs(m map[schemas.Ref]actor) []schemas.Ref {
 	return slices.SortedFunc(maps.Keys(m), func(a, b schemas.Ref) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// knownEvents are the types of events that have a schema.
+var knownEvents = func() map[string]bool {
+	known := map[string]bool{}
+	for _, m := range catalogue.All() {
+		known[m.Type()] = m.Family == catalogue.Events
+	}
+	return known
+}()
+
+func typeOf(ev *Event) string {
+	if ev.Phase == PhaseNone {
+		return "ozone." + ev.Name
+	}
+	return "ozone." + ev.Name + "." + string(ev.Phase)
 }

@@ -12,8 +12,16 @@ import (
 // Compare compares with testdata/name; OZONE_GOLDEN=update rewrites that.
 func Compare(tb testing.TB, name, got string) {
 	tb.Helper()
-	path := filepath.Join("testdata", name)
+	CompareFile(tb, filepath.Join("testdata", name), got)
+}
+
+// CompareFile is Compare with a file that is not in testdata.
+func CompareFile(tb testing.TB, path, got string) {
+	tb.Helper()
 	if os.Getenv("OZONE_GOLDEN") == "update" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			tb.Fatal(err)
+		}
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 			tb.Fatal(err)
 		}

@@ -1,0 +1,187 @@
+package catalogue
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+const (
+	asyncAPI    = "3.1.0"
+	amqpBinding = "0.3.0" // the newest that there is
+	vhost       = "tenants"
+)
+
+// The texts of the document. What they promise is in docs/bus.md and docs/events.md, more at length.
+const (
+	about = "Programs of tenants send commands to Ozone as AMQP 0-9-1 messages and get answers and events. The document is written as seen from " +
+		"Ozone: it receives commands, and sends the rest.\n\n" +
+		"`{user}` is the name of a user that an operator makes of an account (`ozone bus user create ACCOUNT NAME`). Exchanges and queues are there " +
+		"already: a user may publish to its `ingress.{user}` and consume its `replies.{user}` and `events.{user}`, and declare and bind nothing.\n\n" +
+		"Events for operators, of hosts, are described among the components; no tenant gets them."
+	aboutIngress = "Commands of one user. The routing key and the headers CC and BCC mean nothing. Properties of each message:\n\n" +
+		"- `user_id`: required, the user's name. The broker checks it, and the account follows from it.\n" +
+		"- `message_id`: required, 1 to 64 visible ASCII characters: the idempotency key, in one space with that of REST.\n" +
+		"- `type`: required, the name of the message.\n" +
+		"- `content_type`: `application/json` or nothing.\n" +
+		"- `delivery_mode`: 2, so that the message outlives the broker.\n" +
+		"- `reply_to`: one of the user's own queues `replies.{user}` and `replies.{user}.NAME`; `replies.{user}` without it.\n" +
+		"- `correlation_id`: comes back with the answer; without it the `message_id` does.\n" +
+		"- `timestamp`, `expiration`: a command that is not decided by then is refused.\n\n" +
+		"The queue behind it holds 1,000 commands: publish with confirms, and after a nack wait and send it again."
+	aboutReplies = "Answers to the commands of one user, each with the `correlation_id` or else the `message_id` of its command. An answer may come twice."
+	aboutEvents  = "Events of one account, in the form of CloudEvents 1.0; what is a text in it is a header `cloudEvents_*` too. `message_id` is the event's " +
+		"id, `type` its type, `correlation_id` its operation. They come at least once, those of one `partitionkey` in their order: drop what is " +
+		"not above the last `sequence`. Further queues `events.{user}.NAME` have some types or one server alone."
+	aboutKeys = "Where the queues of events are bound. Nobody but Ozone publishes or binds here. The routing key is " +
+		"`{account}.{object}.{id}.{action}.{phase}`, with `-` where an event has no phase."
+)
+
+// AsyncAPI is the document that describes the tenants' bus.
+func AsyncAPI() ([]byte, error) {
+	all := All()
+	messages, bodies := Schema{}, Schema{}
+	for i := range all {
+		m := &all[i]
+		messages[m.Type()] = m.described()
+		bodies[m.Type()] = m.Body
+	}
+	maps.Copy(bodies, definitions)
+	maps.Copy(bodies, headers)
+	doc := Schema{
+		"asyncapi": asyncAPI,
+		"info": Schema{
+			"title": "Ozone: the bus for programs of tenants", "version": fmt.Sprintf("%d.0.0", Version), "description": about,
+			"license": Schema{"name": "Apache 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+		},
+		"defaultContentType": "application/json",
+		"servers": Schema{"broker": Schema{
+			"host": "{address}", "protocol": "amqp", "protocolVersion": "0-9-1", "pathname": "/" + vhost,
+			"description": "the operator's RabbitMQ",
+			"variables":   Schema{"address": Schema{"default": "127.0.0.1:5672", "description": "host and port, as in the URL that the operator gives"}},
+			"security":    []any{reusable("securitySchemes", "user")},
+		}},
+		"channels":   channels(all),
+		"operations": operations(all),
+		"components": Schema{
+			"messages": messages, "schemas": bodies,
+			"securitySchemes": Schema{"user": Schema{"type": "userPassword", "description": "the user's name and password"}},
+			"parameters":      Schema{"user": Schema{"description": "the name of a user: a small letter and up to 31 small letters, digits, - and _"}},
+		},
+	}
+	body, err := pretty(doc)
+	return bytes.ReplaceAll(body, []byte(`"#/definitions/`), []byte(`"#/components/schemas/`)), err
+}
+
+func reusable(kind, name string) Schema { return Schema{"$ref": "#/components/" + kind + "/" + name} }
+
+// headers are those of each family, beside the properties of AMQP.
+var headers = Schema{
+	"commandsHeaders": object(Schema{
+		"ozone-message-id": Schema{"type": "string", "description": "message_id, for who cannot set that"},
+		"ozone-type":       Schema{"type": "string", "description": "type, for who cannot set that"},
+		"traceparent":      pattern(traceForm).says("a W3C trace context"),
+	}),
+	"answersHeaders": object(Schema{"traceparent": pattern(traceForm).says("that of the command")}),
+	"eventsHeaders": object(Schema{
+		"cloudEvents_specversion": exactly("1.0"), "cloudEvents_id": Schema{"type": "string"}, "cloudEvents_type": Schema{"type": "string"},
+		"cloudEvents_source": Schema{"type": "string"}, "cloudEvents_sequence": Schema{"type": "string"},
+	}, "cloudEvents_specversion", "cloudEvents_id", "cloudEvents_type", "cloudEvents_source", "cloudEvents_sequence"),
+}
+
+// described is the message as AsyncAPI has it.
+func (m *Message) described() Schema {
+	s := Schema{
+		"name": m.Type(), "title": m.Type(), "summary": m.Says, "payload": reusable("schemas", m.Type()),
+		"headers": reusable("schemas", string(m.Family)+"Headers"), "contentType": "application/json",
+		"bindings": Schema{"amqp": Schema{"messageType": m.Type(), "bindingVersion": amqpBinding}},
+		"examples": []any{Schema{"name": "example", "payload": m.Example}},
+	}
+	if m.Family == Events {
+		s["contentType"] = "application/cloudevents+json"
+		s["examples"] = []any{Schema{"name": "example", "payload": m.Example, "headers": eventHeaders(m.Example)}}
+	}
+	return s
+}
+
+func eventHeaders(example any) Schema {
+	e, _ := example.(schemas.Event)
+	return Schema{
+		"cloudEvents_specversion": e.SpecVersion, "cloudEvents_id": e.ID, "cloudEvents_type": e.Type, "cloudEvents_source": e.Source,
+		"cloudEvents_sequence": e.Sequence,
+	}
+}
+
+// of are the messages of a family that tenants have to do with, by their types.
+func tenants(all []Message, family Family) Schema {
+	some := Schema{}
+	for i := range all {
+		if m := &all[i]; m.Family == family && !m.Operators {
+			some[m.Type()] = reusable("messages", m.Type())
+		}
+	}
+	return some
+}
+
+func channels(all []Message) Schema {
+	user := Schema{"user": reusable("parameters", "user")}
+	queue := func(name, says string, family Family) Schema {
+		return Schema{
+			"address": name, "description": says, "parameters": user, "messages": tenants(all, family),
+			"bindings": Schema{"amqp": Schema{
+				"is": "queue", "bindingVersion": amqpBinding,
+				"queue": Schema{"name": name, "durable": true, "exclusive": false, "autoDelete": false, "vhost": vhost},
+			}},
+		}
+	}
+	exchange := func(name, kind string) Schema {
+		return Schema{"amqp": Schema{
+			"is": "routingKey", "bindingVersion": amqpBinding,
+			"exchange": Schema{"name": name, "type": kind, "durable": true, "autoDelete": false, "vhost": vhost},
+		}}
+	}
+	part := func(says string) Schema { return Schema{"description": says} }
+	return Schema{
+		"ingress": Schema{
+			"address": "ingress.{user}", "description": aboutIngress, "parameters": user, "messages": tenants(all, Commands),
+			"bindings": exchange("ingress.{user}", "fanout"),
+		},
+		"replies": queue("replies.{user}", aboutReplies, Answers),
+		"events":  queue("events.{user}", aboutEvents, Events),
+		"eventKeys": Schema{
+			"address": "{account}.{object}.{id}.{action}.{phase}", "description": aboutKeys, "messages": tenants(all, Events),
+			"bindings": exchange("events", "topic"),
+			"parameters": Schema{
+				"account": part("the number of the account"), "object": part("server, image or shared_ip_group"), "id": part("its number"),
+				"action": part("as resize"), "phase": part("start, progress, end, error, cancelled or -"),
+			},
+		},
+	}
+}
+
+func operations(all []Message) Schema {
+	channel := func(name string) Schema { return Schema{"$ref": "#/channels/" + name} }
+	of := func(name string, family Family) []any {
+		list := []any{}
+		for i := range all {
+			if m := &all[i]; m.Family == family && !m.Operators {
+				list = append(list, Schema{"$ref": "#/channels/" + name + "/messages/" + m.Type()})
+			}
+		}
+		return list
+	}
+	persistent := Schema{"amqp": Schema{"deliveryMode": 2, "bindingVersion": amqpBinding}}
+	return Schema{
+		"command": Schema{
+			"action": "receive", "title": "Take a command", "channel": channel("ingress"), "messages": of("ingress", Commands),
+			"summary": "Ozone takes a command of a user, and answers it when it is admitted or refused.", "bindings": persistent,
+			"reply": Schema{"channel": channel("replies"), "messages": of("replies", Answers)},
+		},
+		"event": Schema{
+			"action": "send", "title": "Tell what has happened", "channel": channel("events"), "messages": of("events", Events),
+			"summary": "Ozone sends what has happened to the servers, images and groups of an account.", "bindings": persistent,
+		},
+	}
+}
