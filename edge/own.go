@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/valyala/fasthttp"
@@ -16,6 +17,8 @@ import (
 func (s *Server) mountOwn() error {
 	own := []Route{
 		{Verb: "GET", Path: "/extensions", Handle: s.extensions},
+		{Verb: "GET", Path: "/schemas/{name}", Handle: schema},
+		{Verb: "GET", Path: "/schemas/{name}/{type}/{version}", Handle: schema},
 		{Verb: "GET", Path: "/healthz", Handle: s.healthz},
 		{Verb: "GET", Path: "/readyz", Handle: s.readyz},
 	}
@@ -51,6 +54,16 @@ func (s *Server) extensions(context.Context, *Request) (Response, error) {
 		list = append(list, extension{ID: m.ID(), Routes: s.router.of(m.ID())})
 	}
 	return Response{Body: Document{map[string][]extension{"extensions": list}, ozoneForm}}, nil
+}
+
+// schema answers with a document that describes messages: /schemas/asyncapi.json, and what events name as their dataschema.
+func schema(_ context.Context, r *Request) (Response, error) {
+	name := path.Join(r.Param("name"), r.Param("type"), r.Param("version")) + ".json"
+	body, err := schemas.Files.ReadFile(name)
+	if err != nil {
+		return Response{}, errNotFound
+	}
+	return Response{Body: JSON(body)}.with("Cache-Control", "public, max-age=3600"), nil
 }
 
 func (s *Server) healthz(context.Context, *Request) (Response, error) {

@@ -1,6 +1,7 @@
 package v10
 
 import (
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/ozonecloud/ozone/edge"
 	"github.com/ozonecloud/ozone/edge/document"
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/schemas/catalogue"
 )
 
 // TestSubmissionsAreTheOrdersOfTheirRoutes compares what is digested: a repetition may come either way.
@@ -82,4 +84,57 @@ func TestASubmissionOfAnImageNamesItsServerOnce(t *testing.T) {
 			t.Errorf("target %d, %s = %+v, %v, want server %d", c.target, c.params, o, err, c.server)
 		}
 	}
+}
+
+// TestCommandsAreTakenAsTheirSchemasSay compares the members that the edge knows with those of the schemas, and has it take each example.
+func TestCommandsAreTakenAsTheirSchemasSay(t *testing.T) {
+	t.Parallel()
+	forms := (&module{}).Submissions()
+	described := 0
+	for _, m := range catalogue.All() {
+		if m.Family != catalogue.Commands {
+			continue
+		}
+		described++
+		form := forms[schemas.Action(m.Name)]
+		properties, _ := m.Body["properties"].(catalogue.Schema)
+		params, _ := properties["params"].(catalogue.Schema)
+		if got := membersOf(params); len(got)+len(form.Params) > 0 && !reflect.DeepEqual(got, form.Params) {
+			t.Errorf("%s: schemas/catalogue has the params %v, the edge takes %v", m.Name, got, form.Params)
+		}
+		example, err := json.Marshal(m.Example)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := parsed(t, string(example))
+		target, _ := body.Member("target")
+		id, _ := target.Int()
+		given, ok := body.Member("params")
+		if !ok {
+			given = parsed(t, "{}")
+		}
+		if _, err := form.Order(id, given); err != nil {
+			t.Errorf("%s: the example %s is refused: %v", m.Name, example, err)
+		}
+	}
+	if described != len(forms) {
+		t.Errorf("%d commands have a schema, %d can be submitted", described, len(forms))
+	}
+}
+
+// membersOf is what an object of a schema may have; of a list it is each item.
+func membersOf(s catalogue.Schema) edge.Members {
+	if items, ok := s["items"].(catalogue.Schema); ok {
+		return membersOf(items)
+	}
+	properties, ok := s["properties"].(catalogue.Schema)
+	if !ok {
+		return nil
+	}
+	members := edge.Members{}
+	for name, inner := range properties {
+		member, _ := inner.(catalogue.Schema)
+		members[name] = membersOf(member)
+	}
+	return members
 }

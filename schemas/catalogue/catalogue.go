@@ -6,6 +6,7 @@ package catalogue
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -70,9 +71,7 @@ func (m *Message) Path() string {
 // Document is the schema by itself, with the definitions that it needs.
 func (m *Message) Document() ([]byte, error) {
 	doc := Schema{"$schema": "http://json-schema.org/draft-07/schema#", "$id": m.Path(), "title": m.Type(), "description": m.Says, "examples": []any{m.Example}}
-	for name, value := range m.Body {
-		doc[name] = value
-	}
+	maps.Copy(doc, m.Body)
 	body, err := json.Marshal(doc)
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", m.Type(), err)

@@ -128,8 +128,7 @@ func of(t reflect.Type) Schema {
 
 // addMembers adds what a struct has; a member that is left out when it is empty need not be there.
 func addMembers(t reflect.Type, properties Schema, required *[]string) {
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		if field.Anonymous {
 			addMembers(field.Type, properties, required)
 			continue
