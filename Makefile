@@ -20,7 +20,7 @@ run: build ## Run one node with everything embedded, data in ./.data
 check: tidy-check lint race ## Formatting, lint, import rules, unit tests under the race detector
 
 .PHONY: test
-test: build rig fuzz ## Every test
+test: build rig asyncapi fuzz ## Every test
 	go test -p 1 -shuffle=on -timeout 20m ./...
 
 # The fuzz targets, each as package:target.
@@ -33,6 +33,16 @@ fuzz: ## Each fuzz target for FOR=10s
 .PHONY: rig
 rig: ## Install the servers and programs that the tests need, where they are missing
 	./tests/rig/install.sh
+
+.PHONY: asyncapi
+asyncapi: rig $(BIN)/asyncapi/node_modules ## Read schemas/asyncapi.json with the official parser
+	NODE_PATH=$(BIN)/asyncapi/node_modules node tests/asyncapi/check.cjs schemas/asyncapi.json
+
+$(BIN)/asyncapi/node_modules: tests/asyncapi/package-lock.json | rig
+	mkdir -p $(BIN)/asyncapi
+	cp tests/asyncapi/package.json tests/asyncapi/package-lock.json $(BIN)/asyncapi/
+	cd $(BIN)/asyncapi && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 .PHONY: race
 race: ## Short packages under the race detector
