@@ -3,12 +3,15 @@ package nodetest
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"os"
 	"sync"
 	"testing"
 
 	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/node"
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 var built struct {
@@ -101,7 +104,24 @@ func ClientWith(tb testing.TB, n *node.Node, user string, ramMB int64) *client.C
 	if err := c.Login(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(func() { checkEvents(tb, c) })
 	return c
+}
+
+// checkEvents holds the first thousand events of an account to their schemas, while there is somebody who tells them.
+func checkEvents(tb testing.TB, c *client.Client) {
+	tb.Helper()
+	r, err := c.Ozone(context.WithoutCancel(tb.Context()), http.MethodGet, "/events?limit=1000", nil)
+	if err != nil || r.Status != http.StatusOK {
+		return // the node has ended, or what it works with
+	}
+	var events []json.RawMessage
+	if err := r.Decode("events", &events); err != nil {
+		tb.Error(err)
+	}
+	for _, e := range events {
+		wire.CheckEvent(tb, e)
+	}
 }
 
 // Audit fails the test when a law is broken.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/nodetest"
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 // event is what tests look at of an event.
@@ -31,8 +32,11 @@ type event struct {
 	raw string
 }
 
-// UnmarshalJSON keeps the text, too.
+// UnmarshalJSON keeps the text, too, and holds it to its schema.
 func (e *event) UnmarshalJSON(text []byte) error {
+	if err := wire.Event(text); err != nil {
+		return err
+	}
 	type plain event
 	e.raw = string(text)
 	return json.Unmarshal(text, (*plain)(e))
