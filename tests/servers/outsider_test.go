@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 // outsider is a tenant's program that knows AMQP and docs/bus.md, and nothing of Ozone's packages.
@@ -94,6 +96,7 @@ func (o *outsider) open() (err error) {
 			if err := json.Unmarshal(d.Body, &v); err != nil || d.ContentType != "application/json" {
 				o.t.Errorf("answer %q of %q: %v", d.Body, d.ContentType, err)
 			}
+			wire.Check(o.t, d.Type, d.Body)
 			o.mu.Lock()
 			o.answers[d.CorrelationId] = append(o.answers[d.CorrelationId], v)
 			o.mu.Unlock()
@@ -168,9 +171,10 @@ func (o *outsider) ask(kind, id, body string, change ...func(*amqp091.Publishing
 	return o.await(id, 1)
 }
 
-// accepted is ask for what must be accepted.
+// accepted is ask for what must be accepted, since it is as its schema says.
 func (o *outsider) accepted(kind, id, body string, change ...func(*amqp091.Publishing)) verdict {
 	o.t.Helper()
+	wire.Check(o.t, kind, []byte(body))
 	v := o.ask(kind, id, body, change...)
 	if v.kind != "command.accepted" || v.Operation == "" || v.Target.ID == 0 {
 		o.t.Fatalf("%s %s = %+v, want it accepted", kind, body, v)

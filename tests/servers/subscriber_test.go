@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 // cloudEvent is what a subscriber knows of an event.
@@ -43,6 +45,7 @@ func (d *door) event(t *testing.T, m *amqp091.Delivery, last map[string]int, bod
 		m.Headers["cloudEvents_sequence"] != e.Sequence || !strings.HasPrefix(m.RoutingKey, d.alice.Account()+".") {
 		t.Fatalf("event %s %v: %s, %v", m.RoutingKey, m.Headers, m.Body, err)
 	}
+	wire.CheckEvent(t, m.Body)
 	if known, again := bodies[e.ID]; again {
 		if known != string(m.Body) {
 			t.Errorf("event %s came as %s and as %s", e.ID, known, m.Body)
