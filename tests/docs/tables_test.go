@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/schemas/catalogue"
 	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/node"
 	"github.com/ozonecloud/ozone/tests/nodetest"
@@ -193,6 +194,22 @@ func metricsAreListed(t *testing.T, n *node.Node) {
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (ozone_[a-z_]+)`).FindAllStringSubmatch(string(r.Body), -1) {
 		if !strings.Contains(text, "`"+m[1]+"`") {
 			t.Errorf("docs/operations.md does not list the metric %s", m[1])
+		}
+	}
+}
+
+func TestTheDocumentsNameEveryMessage(t *testing.T) {
+	bus, events := read(t, "docs/bus.md"), read(t, "docs/events.md")
+	for _, m := range catalogue.All() {
+		page, in, name := bus, "docs/bus.md", m.Name
+		if m.Family == catalogue.Events {
+			page, in = events, "docs/events.md"
+			for _, phase := range []string{".start", ".progress", ".end", ".error", ".cancelled"} {
+				name = strings.TrimSuffix(name, phase)
+			}
+		}
+		if !strings.Contains(page, "`"+name+"`") && !strings.Contains(page, "`"+m.Name+"`") {
+			t.Errorf("%s does not name %s", in, m.Name)
 		}
 	}
 }
