@@ -16,6 +16,7 @@ import (
 func (s *Server) mountOwn() error {
 	own := []Route{
 		{Verb: "GET", Path: "/extensions", Handle: s.extensions},
+		{Verb: "GET", Path: "/openapi", Handle: s.openAPI},
 		{Verb: "GET", Path: "/healthz", Handle: s.healthz},
 		{Verb: "GET", Path: "/readyz", Handle: s.readyz},
 	}
@@ -51,6 +52,11 @@ func (s *Server) extensions(context.Context, *Request) (Response, error) {
 		list = append(list, extension{ID: m.ID(), Routes: s.router.of(m.ID())})
 	}
 	return Response{Body: Document{map[string][]extension{"extensions": list}, ozoneForm}}, nil
+}
+
+// openAPI is also at /openapi.json, as every path is.
+func (s *Server) openAPI(context.Context, *Request) (Response, error) {
+	return Response{Body: JSON(schemas.OpenAPI())}, nil
 }
 
 func (s *Server) healthz(context.Context, *Request) (Response, error) {
