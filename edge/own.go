@@ -19,6 +19,7 @@ func (s *Server) mountOwn() error {
 		{Verb: "GET", Path: "/extensions", Handle: s.extensions},
 		{Verb: "GET", Path: "/schemas/{name}", Handle: schema},
 		{Verb: "GET", Path: "/schemas/{name}/{type}/{version}", Handle: schema},
+		{Verb: "GET", Path: "/openapi", Handle: s.openAPI},
 		{Verb: "GET", Path: "/healthz", Handle: s.healthz},
 		{Verb: "GET", Path: "/readyz", Handle: s.readyz},
 	}
@@ -64,6 +65,11 @@ func schema(_ context.Context, r *Request) (Response, error) {
 		return Response{}, errNotFound
 	}
 	return Response{Body: JSON(body)}.with("Cache-Control", "public, max-age=3600"), nil
+}
+
+// openAPI is also at /openapi.json, as every path is.
+func (s *Server) openAPI(context.Context, *Request) (Response, error) {
+	return Response{Body: JSON(schemas.OpenAPI())}, nil
 }
 
 func (s *Server) healthz(context.Context, *Request) (Response, error) {

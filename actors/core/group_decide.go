@@ -158,6 +158,8 @@ func (d *group) share(a *Admit) {
 	i := d.member(schemas.ServerID(a.Command.Target))
 	var why *schemas.Error
 	switch {
+	case a.Refused != nil:
+		why = a.Refused
 	case i < 0 || d.Members[i].State != schemas.MemberLive:
 		why = schemas.Errorf(schemas.KindInvalid, "the server is not in the group")
 	case has(&d.Members[i], p.Address):

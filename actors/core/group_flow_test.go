@@ -94,6 +94,25 @@ func TestSharingIsRefused(t *testing.T) {
 	w.deleteAll()
 }
 
+// What a command names is looked for before the server's status counts.
+func TestAGroupThatIsNotThereIsSaidInEveryStatus(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 3)
+	g, first, second := w.pair(true)
+	empty := w.makeGroup(0)
+	w.wantState(w.do(schemas.ServerSuspend, int64(second), schemas.Params{}), schemas.OperationSucceeded)
+	for group, fault := range map[schemas.GroupID]schemas.Fault{7: schemas.FaultItemNotFound, g: schemas.FaultCloudServers, empty: schemas.FaultCloudServers} {
+		kind := schemas.KindConflict
+		if group == 7 {
+			kind = schemas.KindNotFound
+		}
+		for _, configure := range []bool{false, true} {
+			w.wantFault(w.do(schemas.ServerShareIP, int64(second), schemas.Params{Group: group, Address: w.own(first), Configure: configure}), kind, fault)
+		}
+	}
+	w.deleteAll()
+}
+
 func TestADeletedGroupLetsItsServersGo(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 3)

@@ -23,6 +23,7 @@ type Admit struct {
 	Joins   bool              // its group has agreed
 	Cluster schemas.ClusterID // the group's, 0: any
 	Public  []string          // the own addresses of a new group's first member
+	Refused *schemas.Error    // what the server's status says against sharing; that its group is not there goes before it
 	// Slot is whose backup server.image makes, nil: a tenant wants it.
 	Slot *schemas.BackupSlot
 }

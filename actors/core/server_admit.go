@@ -67,11 +67,16 @@ func (d *server) admit(a *Admit) {
 	}
 	on := triggerOf(c)
 	to, refused := next(&d.Server, on)
-	if refused != nil {
+	switch {
+	case refused == nil:
+		d.accepted(a, on, to)
+	case c.Action == schemas.ServerShareIP && !a.Joins:
+		asked := *a
+		asked.Refused = refused
+		d.e.tell(c.Params.Group.Ref(), &asked)
+	default:
 		d.e.refuse(a, refused)
-		return
 	}
-	d.accepted(a, on, to)
 }
 
 // accepted does what an admitted command begins with.

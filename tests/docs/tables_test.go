@@ -154,9 +154,19 @@ func routesAreListed(t *testing.T, n *node.Node) {
 	if err := r.Decode("extensions", &modules); err != nil {
 		t.Fatal(err)
 	}
+	if r, err = client.New(n.URL(), "", "").Raw(t.Context(), http.MethodGet, "/openapi.json", nil); err != nil {
+		t.Fatal(err)
+	}
+	var paths map[string]map[string]any
+	if err := r.Decode("paths", &paths); err != nil {
+		t.Fatal(err)
+	}
 	text := read(t, "docs/api.md")
 	for _, m := range modules {
 		for _, route := range m.Routes {
+			if verb, path, _ := strings.Cut(route, " "); paths[path][strings.ToLower(verb)] == nil {
+				t.Errorf("schemas/openapi.json lacks the route %s", route)
+			}
 			route = strings.NewReplacer("/v1.0/{account}", "", "/ozone/v1/{account}", "").Replace(route)
 			if !strings.Contains(text, "`"+route+"`") {
 				t.Errorf("docs/api.md does not list the route %s", route)

@@ -4,6 +4,7 @@ package libcloud_test
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"regexp"
 	"slices"
@@ -11,10 +12,36 @@ import (
 	"testing"
 
 	"github.com/ozonecloud/ozone/tests/client"
+	"github.com/ozonecloud/ozone/tests/node"
 	"github.com/ozonecloud/ozone/tests/nodetest"
+	"github.com/ozonecloud/ozone/tests/rig"
 )
 
+var on = flag.String("on", "embedded", "what the node runs on: embedded, or servers for RabbitMQ and PostgreSQL")
+
 func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
+
+// start runs a node on what -on says. The library cannot tell which.
+func start(t *testing.T) *node.Node {
+	t.Helper()
+	if *on == "embedded" {
+		return nodetest.Start(t)
+	}
+	both, err := rig.NewServers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(both.Close)
+	bus, err := both.Broker.NewVhost(t.Context(), "libcloud")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := both.Database.EmptyDatabase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nodetest.StartWith(t, node.Config{Dir: t.TempDir(), Env: []string{"OZONE_BUS=" + bus, "OZONE_STORE=" + store}})
+}
 
 // foreign are the calls that the library has for later versions of OpenStack alone: v1.0 has no such things.
 var foreign = []string{
@@ -96,7 +123,7 @@ var life = []step{
 }
 
 func TestLibcloudDoesEverything(t *testing.T) {
-	n := nodetest.Start(t)
+	n := start(t)
 	p := newProxy(t, n.URL())
 	c := nodetest.Client(t, n, "user")
 	l := newLibrary(t, p.URL, c.User(), c.Key())
@@ -199,7 +226,7 @@ func (s *step) judgeWire(t *testing.T, c *client.Client, exchanges []exchange) {
 }
 
 func TestLibcloudIsToldOfAWrongKey(t *testing.T) {
-	n := nodetest.Start(t)
+	n := start(t)
 	p := newProxy(t, n.URL())
 	l := newLibrary(t, p.URL, "nobody", "wrong")
 	e := l.call(t, "list_nodes", `{}`)

@@ -23,7 +23,7 @@ var commands = []struct{ name, method, path, body string }{
 	{"confirm", http.MethodPost, "/servers/ID/action", `{"confirmResize":null}`},
 	{"revert", http.MethodPost, "/servers/ID/action", `{"revertResize":null}`},
 	{"image", http.MethodPost, "/images", `{"image":{"serverId":ID,"name":"m"}}`},
-	{"share", http.MethodPut, "/servers/ID/ips/public/198.18.0.1", `{"shareIp":{"sharedIpGroupId":1,"configureServer":true}}`},
+	{"share", http.MethodPut, "/servers/ID/ips/public/198.18.0.1", `{"shareIp":{"sharedIpGroupId":GROUP,"configureServer":true}}`},
 	{"unshare", http.MethodDelete, "/servers/ID/ips/public/198.18.0.1", ""},
 	{"set backups", http.MethodPost, "/servers/ID/backup_schedule", `{"backupSchedule":{"enabled":true,"daily":"H_0400_0600"}}`},
 	{"disable backups", http.MethodDelete, "/servers/ID/backup_schedule", ""},
@@ -45,6 +45,7 @@ func TestAdmissionMatrix(t *testing.T) {
 		n := w.start(t, "--hosts", "sim:4", "--sim-delay", "1500ms")
 		c := nodetest.Client(t, n, "matrix")
 		base := many(t, c, 11)
+		g := makeGroup(t, c, 0).ID
 		resize := `{"resize":{"flavorId":2}}`
 		rows := []struct {
 			status string
@@ -82,21 +83,21 @@ func TestAdmissionMatrix(t *testing.T) {
 			for _, body := range row.enter {
 				enter(t, c, id, body)
 			}
-			judge(t, c, id, row.status, row.cells)
+			judge(t, c, g, id, row.status, row.cells)
 		}
 		verify, r, err := c.CreateServer(t.Context(), "m", 1, 1)
 		expect(t, "create", r, err, http.StatusAccepted, "")
-		judge(t, c, verify.ID, "BUILD", rows[1].cells)
+		judge(t, c, g, verify.ID, "BUILD", rows[1].cells)
 		verify = base[10]
 		r, err = c.Action(t.Context(), verify.ID, resize)
 		expect(t, "resize", r, err, http.StatusAccepted, "")
 		await(t, c, r, "succeeded")
-		judge(t, c, verify.ID, "VERIFY_RESIZE", []string{
+		judge(t, c, g, verify.ID, "VERIFY_RESIZE", []string{
 			ok, resizing, resizing, ok, resizing, resizing, resizing, noResize, ok, ok, resizing, resizing, resizing, resizing, resizing,
 		})
 		r, err = c.Action(t.Context(), verify.ID, `{"revertResize":null}`)
 		expect(t, "revert", r, err, http.StatusAccepted, "")
-		judge(t, c, verify.ID, "RESIZE", rows[2].cells)
+		judge(t, c, g, verify.ID, "RESIZE", rows[2].cells)
 		await(t, c, r, "succeeded")
 	})
 }
@@ -143,8 +144,8 @@ func enter(t *testing.T, c *client.Client, id int64, body string) {
 	}
 }
 
-// judge asks for every command that the row refuses; the server must still be in its status behind them.
-func judge(t *testing.T, c *client.Client, id int64, want string, cells []string) {
+// judge asks for every command that the row refuses, sharing with a group that is there; the server must still be in its status behind them.
+func judge(t *testing.T, c *client.Client, group, id int64, want string, cells []string) {
 	t.Helper()
 	shown := strings.ReplaceAll(want, "IMAGING", "ACTIVE")
 	for i, cell := range cells {
@@ -152,7 +153,7 @@ func judge(t *testing.T, c *client.Client, id int64, want string, cells []string
 			continue
 		}
 		x := commands[i]
-		r, err := c.Do(t.Context(), x.method, strings.ReplaceAll(x.path, "ID", itoa(id)), strings.ReplaceAll(x.body, "ID", itoa(id)))
+		r, err := c.Do(t.Context(), x.method, strings.ReplaceAll(x.path, "ID", itoa(id)), strings.NewReplacer("GROUP", itoa(group), ":ID", ":"+itoa(id)).Replace(x.body))
 		code, fault, _ := strings.Cut(cell, " ")
 		if r == nil {
 			t.Fatal(err)
