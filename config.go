@@ -192,7 +192,7 @@ func stepNames() []schemas.StepName {
 		schemas.StepFetchImage, schemas.StepCreateDisk, schemas.StepStart, schemas.StepStop, schemas.StepWipe,
 		schemas.StepRestartSoft, schemas.StepRestartHard, schemas.StepSetPassword, schemas.StepSnapshot,
 		schemas.StepCopy, schemas.StepCopyDelta, schemas.StepSave, schemas.StepRemove,
-		schemas.StepShareIP, schemas.StepUnshareIP,
+		schemas.StepShareIP, schemas.StepUnshareIP, schemas.StepProbe,
 	}
 }
 

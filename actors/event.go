@@ -74,6 +74,7 @@ func (s *shard) nameOperation(e *schemas.Event, id schemas.OperationID) {
 		e.TraceParent = op.TraceParent
 		*e.Data.Operation = schemas.EventOperation{
 			ID: id, Action: op.Action, Step: op.Step, StepIndex: op.StepIndex, StepCount: op.StepCount, Percent: op.Percent, Attempt: op.Attempt,
+			Reason: op.Reason,
 		}
 	}
 }

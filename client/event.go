@@ -20,7 +20,8 @@ type Event struct {
 	Sequence string    `json:"sequence"`
 	Time     time.Time `json:"time"`
 	Data     struct {
-		Server *Server `json:"server"`
+		Server    *Server                 `json:"server"`
+		Operation *schemas.EventOperation `json:"operation"`
 	} `json:"data"`
 
 	// Raw is all of it.

@@ -13,6 +13,7 @@ var bodies = map[string]string{
 	"POST /v1.0/{account}/servers":                          createBody,
 	"PUT /v1.0/{account}/servers/{id}":                      `{"server":{"name":"other"}}`,
 	"POST /v1.0/{account}/servers/{id}/action":              `{"reboot":{"type":"SOFT"}}`,
+	"POST /ozone/v1/{account}/servers/{id}/action":          `{"resize":{"flavorId":3}}`,
 	"POST /v1.0/{account}/servers/{id}/backup_schedule":     `{"backupSchedule":{"enabled":true}}`,
 	"PUT /v1.0/{account}/servers/{id}/ips/public/{address}": `{"shareIp":{"sharedIpGroupId":3}}`,
 	"POST /v1.0/{account}/shared_ip_groups":                 `{"sharedIpGroup":{"name":"g"}}`,

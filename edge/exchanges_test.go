@@ -126,6 +126,17 @@ var exchanges = []struct{ what, request, json, xml string }{
 	{"Get an operation", "GET /ozone/v1/1001/operations/019b7c1a-0000-7000-8000-000000000001", "", ""},
 	{"Delete a server whatever its status", "DELETE /ozone/v1/1001/servers/12?force=true", "", ""},
 	{"Delete a server as in v1.0", "DELETE /ozone/v1/1001/servers/12", "", ""},
+	{
+		"Resize with a probe", "POST /ozone/v1/1001/servers/12/action",
+		`{"resize":{"flavorId":3,"probe":{"type":"http","port":80,"path":"/healthz","after":10,"for":30}}}`,
+		`<resize xmlns="` + namespace + `" flavorId="3">
+  <probe type="http" port="80" path="/healthz" after="10" for="30"/>
+</resize>`,
+	},
+	{
+		"A probe that is against a rule", "POST /ozone/v1/1001/servers/12/action",
+		`{"resize":{"flavorId":3,"probe":{"type":"tcp","port":0}}}`, `<resize xmlns="` + namespace + `" flavorId="3"><probe type="tcp" port="0"/></resize>`,
+	},
 	{"Force that is neither", "DELETE /ozone/v1/1001/servers/12?force=maybe", "", ""},
 }
 

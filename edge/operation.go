@@ -164,6 +164,7 @@ type operationView struct {
 	Deadline  *string                 `json:"deadline"`
 	Ended     *string                 `json:"ended"`
 	Error     *schemas.OperationError `json:"error"`
+	Reason    string                  `json:"reason,omitempty"`
 }
 
 func viewOperation(op *schemas.Operation) operationView {
@@ -171,6 +172,7 @@ func viewOperation(op *schemas.Operation) operationView {
 		ID: op.ID, State: shownState(op.State), Step: op.Step, StepIndex: op.StepIndex, StepCount: op.StepCount,
 		Attempt: op.Attempt, Percent: op.Percent, Created: micros(&op.Created), Updated: micros(&op.Updated),
 		Deadline: micros(op.Deadline), Ended: micros(op.Ended), Error: op.Error,
+		Reason: op.Reason,
 	}
 	if op.Action != "" {
 		v.Action = &op.Action

@@ -19,7 +19,7 @@ func operationID(age time.Duration) schemas.OperationID {
 	return schemas.OperationID(id.String())
 }
 
-// operationRows are three operations with every member in use somewhere.
+// operationRows are operations with every member in use somewhere.
 func operationRows() []storage.OperationRow {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	later := at.Add(time.Minute)
@@ -37,6 +37,11 @@ func operationRows() []storage.OperationRow {
 			ID: "019b7c1a-0000-7000-8000-000000000003", Account: account, Action: schemas.ImageDelete, State: schemas.OperationFailed,
 			Target: schemas.ImageID(9).Ref(), Created: at, Updated: later, Ended: &later,
 			Error: &schemas.OperationError{Fault: schemas.FaultCloudServers, Message: "m", Retryable: true},
+		}},
+		{Operation: schemas.Operation{
+			ID: "019b7c1a-0000-7000-8000-000000000004", Account: account, Action: schemas.ServerResizeRevert, State: schemas.OperationSucceeded,
+			Target: schemas.ServerID(1234).Ref(), Percent: 100, Created: at, Updated: later, Ended: &later,
+			Reason: "the probe http:80/healthz did not hold: HTTP status 503",
 		}},
 	}
 }

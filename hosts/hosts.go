@@ -59,6 +59,13 @@ type (
 		Share(ctx context.Context, s schemas.Step) error
 		Unshare(ctx context.Context, s schemas.Step) error
 	}
+	// Prober looks once at a running (server, copy), as s.Params.Probe says, and changes nothing: tcp is healthy when a
+	// connection to the port is accepted, http when a GET of the path is answered with a status from 200 to 399; redirects
+	// are not followed. Anything else, no answer within half of s.Timeout too, fails with schemas.FailureUnhealthy, whose message
+	// is for the tenant: it says what was met and names no host. The same step may find something else when it comes again.
+	Prober interface {
+		Probe(ctx context.Context, s schemas.Step) error
+	}
 	// Copier brings (server, SourceCopy) of SourceHost here as (server, Copy): all of the snapshot first,
 	// then with delta what changed since. It runs on the destination.
 	Copier interface {

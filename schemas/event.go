@@ -65,6 +65,7 @@ type EventOperation struct {
 	StepCount int         `json:"step_count"`
 	Percent   int         `json:"percent"`
 	Attempt   int         `json:"attempt"`
+	Reason    string      `json:"reason,omitempty"` // why Ozone has begun it by itself
 }
 
 var traceForm = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)

@@ -73,6 +73,8 @@ type Params struct {
 	Configure bool   `json:"configure,omitempty"` // a shared address is written into the guest too
 	// Backups is the schedule of backup_schedule.set.
 	Backups *BackupSchedule `json:"backups,omitempty"`
+	// Probe decides a resize; nil: its tenant does, or the time.
+	Probe *Probe `json:"probe,omitempty"`
 }
 
 // To is the step's host agent; steps go to its queue, not to its actor.

@@ -83,6 +83,8 @@ type Operation struct {
 	Deadline  *time.Time      `json:"deadline"`
 	Ended     *time.Time      `json:"ended"`
 	Error     *OperationError `json:"error"`
+	// Reason is why Ozone has begun it by itself, fit for the tenant; "": a command did.
+	Reason string `json:"reason,omitempty"`
 	// TraceParent is the W3C trace context that the command came with; tenants see it in events.
 	TraceParent string `json:"traceparent,omitempty"`
 }

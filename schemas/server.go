@@ -42,7 +42,8 @@ type Server struct {
 	Unsettled *Waiting  `json:"unsettled,omitempty"` // a step whose host never answered
 	Imaging   *Imaging  `json:"imaging,omitempty"`   // an image of it in flight
 	Images    []ImageID `json:"images,omitempty"`    // images made from it, at most MaxImagesPerServer
-	ConfirmAt time.Time `json:"confirm_at,omitzero"` // when VERIFY_RESIZE confirms itself
+	ConfirmAt time.Time `json:"confirm_at,omitzero"` // when VERIFY_RESIZE confirms itself, unless a probe decides
+	Probe     *Probing  `json:"probe,omitempty"`     // decides in VERIFY_RESIZE
 	Backups   *Backups  `json:"backups,omitempty"`   // nil: it never had a backup schedule
 
 	QuotaRAMMiB int64     `json:"quota_ram"` // what the account holds for it
@@ -87,6 +88,7 @@ type Cursor struct {
 	Payload bool      `json:"payload,omitempty"` // a sealed payload is kept for it
 	Pinned  bool      `json:"pinned,omitempty"`  // no other cluster will do: its group's
 	Address string    `json:"address,omitempty"` // to be shared, or no more
+	Probe   *Probe    `json:"probe,omitempty"`   // decides what follows the resize
 }
 
 // Cleanup is the teardown of one copy: stop, wipe, then release at the cluster; repeated until confirmed.

@@ -103,6 +103,9 @@ var serverTable = []Transition{
 	{StatusVerifyResize, OnDelete, StatusDeleted},
 	{StatusVerifyResize, OnConfirm, StatusActive},
 	{StatusVerifyResize, OnRevert, StatusResize},
+	{StatusVerifyResize, OnDone, StatusActive},       // the probe has held
+	{StatusVerifyResize, OnFailed, StatusResize},     // it has not: back to the source
+	{StatusVerifyResize, OnSilent, StatusResize},     // nor has anybody said so
 	{StatusVerifyResize, OnHostFenced, StatusResize}, // the source is the last copy: back to it
 	{StatusVerifyResize, OnForce, StatusDeleted},
 

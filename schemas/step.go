@@ -23,6 +23,7 @@ const (
 	StepRemove      StepName = "remove" // the stored files of an image
 	StepShareIP     StepName = "share_ip"
 	StepUnshareIP   StepName = "unshare_ip"
+	StepProbe       StepName = "probe" // one look at a running server
 )
 
 // Step is an order to one host agent. (Operation, Actor, Name, Host, Copy, Attempt) is its identity:
@@ -87,6 +88,9 @@ type StepParams struct {
 	// SourceHost and SourceCopy say where copy and copy_delta take the data from.
 	SourceHost HostID `json:"source_host,omitempty"`
 	SourceCopy int    `json:"source_copy,omitempty"`
+	// Probe is what probe asks of the server, and Metadata what its tenant has written on it.
+	Probe    *Probe            `json:"probe,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty"`
 	// WantsPayload makes the engine add the operation's sealed payload when it sends the step.
 	WantsPayload bool `json:"wants_payload,omitempty"`
 	// Payload is the sealed secret part (a schemas.Payload): only the agent opens it.
@@ -123,7 +127,7 @@ type Outcome struct {
 // StepFailure says why a host did not do a step.
 type StepFailure struct {
 	Reason FailureReason `json:"reason"`
-	// Message is for operators: it may name hosts and files.
+	// Message is for operators: it may name hosts and files. Of FailureUnhealthy it is what the probe met, in words for the tenant.
 	Message string `json:"message"`
 }
 
@@ -132,12 +136,13 @@ type FailureReason string
 
 // The reasons.
 const (
-	FailureFault   FailureReason = "host_fault"  // the host tried and could not
-	FailureNoSpace FailureReason = "no_space"    // the data does not fit
-	FailureNoImage FailureReason = "no_image"    // the image's files are gone
-	FailureFenced  FailureReason = "fenced"      // a newer owner has spoken to this host
-	FailureUnknown FailureReason = "unsupported" // the driver has no such power
-	FailureMissing FailureReason = "missing"     // the host knows no such server
+	FailureFault     FailureReason = "host_fault"  // the host tried and could not
+	FailureNoSpace   FailureReason = "no_space"    // the data does not fit
+	FailureNoImage   FailureReason = "no_image"    // the image's files are gone
+	FailureFenced    FailureReason = "fenced"      // a newer owner has spoken to this host
+	FailureUnknown   FailureReason = "unsupported" // the driver has no such power
+	FailureMissing   FailureReason = "missing"     // the host knows no such server
+	FailureUnhealthy FailureReason = "unhealthy"   // a probe met something else than it asked for
 )
 
 // Passes tells whether another attempt may succeed where one failed for this reason: the host may do better, and a

@@ -13,6 +13,8 @@ import (
 var (
 	then = time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC)
 	anOp = OperationID("019b7d2e-5f00-7000-8000-000000000001")
+
+	aProbe = &Probe{Type: ProbeHTTP, Port: 80, Path: "/healthz", After: 10 * time.Second, For: 30 * time.Second}
 )
 
 // freeze writes each value as one line of JSON behind its name and compares with the golden file; each line is read back.
@@ -46,6 +48,7 @@ func TestWireFormOfCommands(t *testing.T) {
 		"reboot hard", order(ServerReboot, 1234, Params{Hard: true}),
 		"rebuild", order(ServerRebuild, 1234, Params{Image: 2}),
 		"resize", order(ServerResize, 1234, Params{Flavor: 3}),
+		"resize with a probe", order(ServerResize, 1234, Params{Flavor: 3, Probe: aProbe}),
 		"confirm", order(ServerResizeConfirm, 1234, Params{}),
 		"revert", order(ServerResizeRevert, 1234, Params{}),
 		"image", order(ServerImage, 0, Params{Name: new("daily"), Server: 1234}),
@@ -91,6 +94,7 @@ func TestWireFormOfSteps(t *testing.T) {
 		"copy", step(StepCopy, server, moved),
 		"copy_delta", step(StepCopyDelta, server, moved),
 		"save", step(StepSave, ImageID(5678).Ref(), StepParams{Image: 5678, Name: "daily"}),
+		"probe", step(StepProbe, server, StepParams{Public: []string{"198.18.0.1"}, Probe: aProbe, Metadata: map[string]string{"a": "b"}}),
 		"remove", step(StepRemove, ImageID(5678).Ref(), StepParams{Image: 5678, Name: "daily"}),
 	)
 }
@@ -104,7 +108,7 @@ func TestWireFormOfOutcomesAndAnswers(t *testing.T) {
 	}
 	var values []any
 	values = append(values, "outcome done", outcome(nil))
-	for _, r := range []FailureReason{FailureFault, FailureNoSpace, FailureNoImage, FailureFenced, FailureUnknown, FailureMissing} {
+	for _, r := range []FailureReason{FailureFault, FailureNoSpace, FailureNoImage, FailureFenced, FailureUnknown, FailureMissing, FailureUnhealthy} {
 		values = append(values, "outcome "+string(r), outcome(&StepFailure{Reason: r, Message: "why"}))
 	}
 	refused := Errorf(KindConflict, "cannot resize: server is BUILD").Named(FaultBuildInProgress).Because("wait").After(time.Second)
@@ -151,11 +155,14 @@ func TestWireFormOfOperationsAndEvents(t *testing.T) {
 		ID: anOp, Action: ServerResize, State: OperationRunning, Target: ServerID(1234).Ref(), Step: StepCopy, StepIndex: 2, StepCount: 5,
 		Attempt: 1, Percent: 20, Created: then, Updated: then, Deadline: &later,
 	}
+	own := op
+	own.Action, own.Reason = ServerResizeRevert, "probe tcp:80 did not hold"
 	failed := op
 	failed.State, failed.Step, failed.Deadline, failed.Ended = OperationFailed, "", nil, &later
 	failed.Error = &OperationError{Fault: FaultCloudServers, Message: "step copy failed", Details: "no_space", Retryable: true}
 	freeze(t, "operations.golden",
 		"running", &op,
+		"begun by itself", &own,
 		"failed", &failed,
 		"queued", &Operation{ID: anOp, Action: ServerCreate, State: OperationQueued, Target: ServerID(0).Ref(), Created: then, Updated: then},
 		"event", &Event{
@@ -175,7 +182,7 @@ func TestStoredFormOfStates(t *testing.T) {
 	t.Parallel()
 	cursor := &Cursor{
 		Operation: anOp, Action: ServerResize, Plan: "resize", Step: StepCopy, Attempt: 1, Deadline: then, Expires: then,
-		Failure: &OperationError{Fault: FaultCloudServers, Message: "m"}, Flavor: 3, Image: 1, Cluster: 1,
+		Failure: &OperationError{Fault: FaultCloudServers, Message: "m"}, Flavor: 3, Image: 1, Cluster: 1, Probe: aProbe,
 	}
 	place := Placement{Cluster: 1, Host: 7, Copy: 1, Flavor: 2, Gone: true, Change: 3}
 	waiting := &Waiting{Operation: anOp, Step: StepStart, Attempt: 1, Host: 7, Copy: 1}
@@ -192,6 +199,7 @@ func TestStoredFormOfStates(t *testing.T) {
 				Halves:   map[BackupKind]BackupHalf{BackupDaily: {Settled: then, Good: 5678}, BackupWeekly: {Settled: then}},
 			},
 			Unsettled: waiting, Imaging: &Imaging{Image: 5678, Operation: anOp, Slot: slot}, Images: []ImageID{5678}, ConfirmAt: then, QuotaRAMMiB: 1024,
+			Probe:    &Probing{Probe: *aProbe, Operation: anOp, Attempt: 3, Tries: 1, Next: then, Deadline: then, Healthy: then},
 			Sequence: 17, Created: then, Updated: then,
 		},
 		"image, least", &Image{V: StateV, ID: 1, Name: "Ubuntu", Status: ImageActive, Created: then, Updated: then},

@@ -203,6 +203,8 @@ func (m *physical) inside(s *schemas.Step, key copyKey, g *guest) *schemas.StepF
 		if m.faults[s.ID()] == "" {
 			g.public = s.Params.Public
 		}
+	case schemas.StepProbe:
+		return m.probe(s, g)
 	case schemas.StepSetPassword:
 		if !g.on {
 			return failed(schemas.FailureFault)
@@ -211,6 +213,18 @@ func (m *physical) inside(s *schemas.Step, key copyKey, g *guest) *schemas.StepF
 		return failed(schemas.FailureUnknown)
 	}
 	return nil
+}
+
+// probe is one look at a guest: the cloud's tests say what it finds.
+func (m *physical) probe(s *schemas.Step, g *guest) *schemas.StepFailure {
+	why := "it is off"
+	if g.on {
+		why = m.w.sick(s.Attempt)
+	}
+	if why == "" {
+		return nil
+	}
+	return &schemas.StepFailure{Reason: schemas.FailureUnhealthy, Message: why}
 }
 
 // powerOn checks the law that outranks all others: one powered-on home per server.

@@ -48,6 +48,9 @@ func (w *cloud) busyWith() string {
 		if s.Cursor != nil {
 			return fmt.Sprintf("server %d in %s at %s/%q", s.ID, s.Status, s.Cursor.Plan, s.Cursor.Step)
 		}
+		if s.Probe != nil {
+			return fmt.Sprintf("probe %d of server %d", s.Probe.Attempt, s.ID)
+		}
 		for _, c := range s.Cleanups {
 			if w.answers(c.Place.Host) {
 				return fmt.Sprintf("teardown %q of server %d copy %d", c.Step, s.ID, c.Place.Copy)
@@ -292,6 +295,9 @@ func (w *cloud) limboLaw() {
 		}
 		if !s.Status.Passing() && (s.Cursor != nil || s.Other != nil || s.Hidden) {
 			w.brokenf("server %d in %s still has cursor %+v, other %+v, hidden %v", s.ID, s.Status, s.Cursor, s.Other, s.Hidden)
+		}
+		if s.Probe != nil && s.Status != schemas.StatusVerifyResize {
+			w.brokenf("server %d in %s is still probed: %+v", s.ID, s.Status, *s.Probe)
 		}
 		if s.Imaging != nil {
 			w.brokenf("server %d still has an image in the making: %+v", s.ID, *s.Imaging)

@@ -34,6 +34,7 @@ type cloud struct {
 	fault   func(p point) action
 	onStep  func(s *schemas.Step) // sees each step on its way to its host
 	slow    func() time.Duration  // how long a step is under way; nil: no time
+	sick    func(n int) string    // what the n-th probe of a server meets; "": it is healthy
 	points  []point               // what a fault could have struck, in order
 	silent  []func()              // what ends the silence of hosts
 	counter int
@@ -120,6 +121,7 @@ func newCloud(tb testing.TB, hosts int) *cloud {
 	w := &cloud{
 		t: tb, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), cells: map[schemas.Ref]actor{}, index: map[schemas.ClusterID]*Index{},
 		machines: map[schemas.HostID]*physical{}, files: map[schemas.ImageID]schemas.OperationID{}, labels: map[string]string{}, epoch: 1,
+		sick: func(int) string { return "" },
 		rules: Rules{
 			Flavors: map[schemas.FlavorID]schemas.Flavor{}, BaseImages: map[schemas.ImageID]bool{1: true, 2: true},
 			ConfirmAfter: 24 * time.Hour, RetryEvery: 10 * time.Second, Quarantine: time.Minute, LostAfter: 20 * time.Second, HostKey: []byte("k"),

@@ -131,6 +131,9 @@ func (w *cloud) stamp(steps []schemas.Step, ref schemas.Ref, next actor) {
 		label := "cleanup/" + string(s.Name)
 		switch v := next.value().(type) {
 		case schemas.Server:
+			if v.Probe != nil && s.Name == schemas.StepProbe {
+				label = "probe/probe"
+			}
 			if c := v.Cursor; c != nil && c.Operation == s.Operation && c.Step == s.Name && s.Host == hostOf(&v, c) {
 				label = c.Plan + "/" + string(s.Name)
 			}

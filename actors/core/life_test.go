@@ -45,6 +45,7 @@ func live(t *testing.T, seed uint64, rounds int) {
 		return list[dice.IntN(len(list))].action
 	}
 	w.slow = func() time.Duration { return time.Duration(dice.IntN(40)) * time.Second }
+	w.sick = func(int) string { return []string{"", "", "", "connection refused"}[dice.IntN(4)] }
 	fences := 0
 	for range rounds {
 		w.randomCommand(dice)
@@ -123,7 +124,11 @@ func (w *cloud) randomCommand(dice *rand.Rand) {
 	case 5:
 		w.order(schemas.ServerRebuild, int64(s), schemas.Params{Image: schemas.ImageID(dice.IntN(3))})
 	case 6, 7:
-		w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: schemas.FlavorID(1 + dice.IntN(5))})
+		p := schemas.Params{Flavor: schemas.FlavorID(1 + dice.IntN(5))}
+		if dice.IntN(2) == 0 {
+			p.Probe = shortProbe(time.Duration(dice.IntN(20)) * time.Second)
+		}
+		w.order(schemas.ServerResize, int64(s), p)
 	case 8:
 		w.order(schemas.ServerResizeConfirm, int64(s), schemas.Params{})
 	case 9:

@@ -112,7 +112,7 @@ type Wake struct{}
 // MayOpen tells whether an actor that is told m may begin an operation that nobody asked for: it needs an id.
 func MayOpen(m any) bool {
 	switch m.(type) {
-	case Wake, Discard, *schemas.HostNotice, *schemas.Outcome:
+	case Wake, Discard, Poison, *schemas.HostNotice, *schemas.Outcome:
 		return true
 	default:
 		return false

@@ -63,6 +63,11 @@ func groupOperations() []operation {
 	}
 }
 
+// shortProbe is one that begins a second after the resize.
+func shortProbe(long time.Duration) *schemas.Probe {
+	return &schemas.Probe{Type: schemas.ProbeHTTP, Port: 80, Path: "/", After: time.Second, For: long}
+}
+
 // operations are all of them; together they take every row of every plan, every teardown and every request.
 func operations() []operation {
 	server := func(w *cloud) int64 { return int64(w.create(2)) }
@@ -92,6 +97,15 @@ func operations() []operation {
 		{
 			name: "resize that fails early", setup: server, action: schemas.ServerResize, params: schemas.Params{Flavor: 3},
 			own: []point{{aStep, "resize/copy"}}, steps: []string{"cleanup/stop", "cleanup/wipe"},
+		},
+		{
+			name: "resize that its probe confirms", setup: server, action: schemas.ServerResize, params: schemas.Params{Flavor: 3, Probe: shortProbe(0)},
+			steps: []string{"probe/probe", "cleanup/wipe"},
+		},
+		{name: "resize that two probes confirm", setup: server, action: schemas.ServerResize, params: schemas.Params{Flavor: 3, Probe: shortProbe(4 * time.Second)}},
+		{
+			name: "resize that its probe reverts", setup: server, action: schemas.ServerResize, params: schemas.Params{Flavor: 3, Probe: shortProbe(0)},
+			own: []point{{aStep, "probe/probe"}}, steps: []string{"probe/probe", "revert/stop", "revert/start", "cleanup/wipe"},
 		},
 		{name: "confirm", setup: verify, action: schemas.ServerResizeConfirm, steps: []string{"cleanup/wipe"}},
 		{name: "confirm by itself", setup: verify, run: func(w *cloud, _ int64) { w.pass(w.rules.ConfirmAfter) }, steps: []string{"cleanup/wipe"}},

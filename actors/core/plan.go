@@ -17,6 +17,7 @@ const (
 	planResize     = "resize"
 	planRestore    = "restore" // undoes a resize that failed
 	planRevert     = "revert"
+	planProbe      = "probe" // each probe of a resized server
 	planShare      = "share"
 	planShareSetUp = "share_set_up"
 	planUnshare    = "unshare"
@@ -69,6 +70,8 @@ var plans = []planStep{
 
 	{planRevert, schemas.StepStop, atOther, 2 * time.Minute, 40, "", schemas.OnBroken},
 	{planRevert, schemas.StepStart, atHome, 2 * time.Minute, 80, schemas.OnRestored, schemas.OnBroken},
+
+	{planProbe, schemas.StepProbe, atHome, 30 * time.Second, 100, schemas.OnDone, schemas.OnFailed},
 
 	{planShare, schemas.StepShareIP, atHome, 2 * time.Minute, 50, schemas.OnDone, schemas.OnFailed},
 	{planShareSetUp, schemas.StepShareIP, atHome, 5 * time.Minute, 50, schemas.OnDone, schemas.OnFailed},

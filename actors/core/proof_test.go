@@ -43,13 +43,14 @@ const (
 	waitConfirm   = "confirm"   // for the tenant in VERIFY_RESIZE
 	waitRetry     = "retry"     // of a teardown that a host refused
 	waitWindow    = "window"    // of a backup, for a status in which an image can be made
+	waitProbe     = "probe"     // for the next one
 )
 
 // realTables are the tables that the decisions use.
 func realTables() tables {
 	t := tables{
 		server: schemas.ServerTable(), images: schemas.ImageTable(), groups: schemas.GroupTable(), members: schemas.MemberTable(), plans: plans, teardown: cleanupTimeouts,
-		waits: map[string]time.Duration{waitAdmission: 30 * time.Second, waitConfirm: 24 * time.Hour, waitRetry: 10 * time.Second, waitWindow: schemas.BackupLength},
+		waits: map[string]time.Duration{waitAdmission: 30 * time.Second, waitConfirm: 24 * time.Hour, waitRetry: 10 * time.Second, waitWindow: schemas.BackupLength, waitProbe: probeEvery},
 	}
 	for _, r := range schemas.ServerRefusals() {
 		for _, in := range r.In {
@@ -101,6 +102,14 @@ var follows = map[schemas.Status]string{schemas.StatusBuild: planCreate, schemas
 
 // undone says which plan takes over when a plan has failed and its status is still a passing one.
 var undone = map[schemas.Status]string{schemas.StatusHardReboot: planRebootHard, schemas.StatusResize: planRestore}
+
+// takesOver is the plan that follows one that has failed: what a probe begins is the revert.
+func takesOver(failed string, to schemas.Status) string {
+	if failed == planProbe {
+		return planRevert
+	}
+	return undone[to]
+}
 
 // prover walks every way that the tables leave open and notes where one ends badly.
 type prover struct {
@@ -203,10 +212,10 @@ func (p *prover) leaves(s schemas.Status, on schemas.Trigger, plan string, step 
 	case !ok:
 		p.stuckf("%s is stuck when step %s of plan %s is %s", s, step, plan, on)
 	case !to.Passing():
-	case undone[to] == "" || undone[to] == plan:
+	case takesOver(plan, to) == "" || takesOver(plan, to) == plan:
 		p.stuckf("%s goes to %s and stays there when step %s of plan %s is %s", s, to, step, plan, on)
 	default:
-		p.plan(to, undone[to])
+		p.plan(to, takesOver(plan, to))
 	}
 }
 
@@ -221,6 +230,10 @@ func (p *prover) ends(s schemas.Status, row planStep, plan string) {
 		if _, ok := p.edges[edgeKey{to, schemas.OnConfirm}]; !ok || p.waits[waitConfirm] == 0 {
 			p.stuckf("%s is stuck when the tenant says nothing", to)
 		}
+		if p.waits[waitProbe] == 0 {
+			p.stuckf("%s is stuck between two probes", to)
+		}
+		p.plan(to, planProbe)
 	case to.Passing():
 		p.stuckf("%s ends in %s when plan %s is done", s, to, plan)
 	}
@@ -370,6 +383,7 @@ var stepWork = map[schemas.StepName]work{
 	schemas.StepRestartSoft: {needs: []fact{"disk@"}, gives: []fact{"restarted", "on@"}},
 	schemas.StepRestartHard: {needs: []fact{"disk@"}, gives: []fact{"restarted", "on@"}},
 	schemas.StepSetPassword: {needs: []fact{"on@"}, gives: []fact{"password"}},
+	schemas.StepProbe:       {needs: []fact{"on@"}, gives: []fact{"probed"}},
 	schemas.StepShareIP:     {needs: []fact{"disk@"}, gives: []fact{"shared"}},
 	schemas.StepUnshareIP:   {needs: []fact{"disk@"}, takes: []fact{"shared"}},
 	schemas.StepSnapshot:    {needs: []fact{"disk@"}, gives: []fact{"snapshot"}},
@@ -388,6 +402,7 @@ var planWork = map[string]struct{ before, after []fact }{
 	planResize:     {[]fact{"disk@home", "latest@home", "on@home"}, []fact{"on@other", "!on@home"}},
 	planRestore:    {[]fact{"disk@home", "latest@home", "on@other"}, []fact{"on@home", "!on@other"}},
 	planRevert:     {[]fact{"disk@home", "latest@home", "on@other"}, []fact{"on@home", "!on@other"}},
+	planProbe:      {[]fact{"disk@home", "latest@home", "on@home"}, []fact{"probed"}},
 	planShare:      {[]fact{"disk@home"}, []fact{"shared"}},
 	planShareSetUp: {[]fact{"disk@home"}, []fact{"shared"}},
 	planUnshare:    {[]fact{"disk@home", "shared"}, []fact{"!shared"}},

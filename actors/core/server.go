@@ -72,7 +72,12 @@ func ServerWakeAt(s *schemas.Server) time.Time {
 	for _, c := range s.Cleanups {
 		at = earliest(at, c.RetryAt)
 	}
-	return earliest(earliest(at, s.ConfirmAt), backupWakeAt(s))
+	if s.Probe != nil {
+		at = earliest(at, probeWakeAt(s.Probe))
+	} else {
+		at = earliest(at, s.ConfirmAt)
+	}
+	return earliest(at, backupWakeAt(s))
 }
 
 func earliest(a, b time.Time) time.Time {

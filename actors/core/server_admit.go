@@ -102,7 +102,7 @@ func (d *server) accepted(a *Admit, on schemas.Trigger, to schemas.Status) {
 	case schemas.OnConfirm:
 		d.open(a)
 		d.e.accept(c, c.Target, false)
-		d.confirm(c.ID)
+		d.confirm(c.ID, on)
 	case schemas.OnRevert:
 		d.revert(a, to)
 	case schemas.OnImage:
@@ -236,6 +236,7 @@ func (d *server) resize(a *Admit, to schemas.Status) {
 	d.Copies++
 	d.Cursor = &schemas.Cursor{
 		Operation: c.ID, Action: c.Action, Plan: planResize, Expires: c.Expires, Flavor: c.Params.Flavor, Cluster: d.Home.Cluster,
+		Probe: c.Params.Probe,
 	}
 	d.set(to, 0)
 	d.e.open(a, c.Target, schemas.OperationAdmitting, nil)
@@ -247,9 +248,9 @@ func (d *server) resize(a *Admit, to schemas.Status) {
 const maxCleanups = 8
 
 // confirm makes the new half the only one; the source is removed in the background.
-func (d *server) confirm(op schemas.OperationID) {
-	d.fire(schemas.OnConfirm, 100)
-	d.ConfirmAt = time.Time{}
+func (d *server) confirm(op schemas.OperationID, on schemas.Trigger) {
+	d.fire(on, 100)
+	d.ConfirmAt, d.Probe = time.Time{}, nil
 	d.event(schemas.ServerResizeConfirm, PhaseStart, op, nil)
 	d.shrinkQuota(d.in.Rules.Flavors[d.Home.Flavor].RAMMiB)
 	d.tearDown(*d.Other, schemas.StepWipe, op, schemas.ServerResizeConfirm)
@@ -267,27 +268,27 @@ func (d *server) shrinkQuota(need int64) {
 // revert goes back to the source: Home is the old copy again from the start.
 func (d *server) revert(a *Admit, to schemas.Status) {
 	if d.Other.Gone {
-		d.e.refuse(a, schemas.Errorf(schemas.KindForbidden, "the server as it was before the resize is gone; confirm the resize"))
+		d.e.refuse(a, sourceGone())
 		return
 	}
 	d.swapHalves()
 	d.start(a, planRevert, to)
 }
 
-// revertItself goes back to the source because the new half is gone with its host: an operation of its own.
-func (d *server) revertItself() {
+// revertItself goes back to the source: an operation of its own.
+func (d *server) revertItself(reason string) {
 	op := d.in.NewOperation
-	d.openOwn(op, schemas.ServerResizeRevert)
+	d.openOwn(op, schemas.ServerResizeRevert, reason)
 	d.swapHalves()
 	d.Cursor = &schemas.Cursor{Operation: op, Action: schemas.ServerResizeRevert, Plan: planRevert, Image: d.Image}
 	d.event(schemas.ServerResizeRevert, PhaseStart, op, nil)
 	d.begin(planOf(planRevert)[0])
 }
 
-// openOwn records an operation that nobody asked for.
-func (d *server) openOwn(op schemas.OperationID, a schemas.Action) {
+// openOwn records an operation that nobody asked for, and why there is one.
+func (d *server) openOwn(op schemas.OperationID, a schemas.Action, reason string) {
 	d.e.Open = append(d.e.Open, Opened{Operation: schemas.Operation{
-		ID: op, Account: d.Account, Action: a, State: schemas.OperationRunning, Target: d.ID.Ref(), Created: d.in.Now,
+		ID: op, Account: d.Account, Action: a, State: schemas.OperationRunning, Target: d.ID.Ref(), Created: d.in.Now, Reason: reason,
 	}})
 }
 
@@ -295,7 +296,7 @@ func (d *server) swapHalves() {
 	home := *d.Other
 	other := d.Home
 	d.Home, d.Other = home, &other
-	d.ConfirmAt = time.Time{}
+	d.ConfirmAt, d.Probe = time.Time{}, nil
 }
 
 // image hands the command to a new image actor.
@@ -334,7 +335,7 @@ func (d *server) delete(a *Admit, to schemas.Status) {
 	d.cancel(why)
 	d.open(a)
 	d.set(to, 0)
-	d.ConfirmAt, d.Unsettled, d.Imaging, d.Backups = time.Time{}, nil, nil, nil
+	d.ConfirmAt, d.Probe, d.Unsettled, d.Imaging, d.Backups = time.Time{}, nil, nil, nil, nil
 	d.e.accept(c, c.Target, false)
 	d.event(c.Action, PhaseStart, c.ID, nil)
 	d.tellGroup(schemas.OnDelete)

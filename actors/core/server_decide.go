@@ -175,7 +175,10 @@ func (d *server) wake() {
 			d.silent()
 		}
 	}
-	if d.Status == schemas.StatusVerifyResize && due(d.ConfirmAt, d.in.Now) {
+	switch {
+	case d.Probe != nil:
+		d.wakeProbe()
+	case d.Status == schemas.StatusVerifyResize && due(d.ConfirmAt, d.in.Now):
 		d.confirmItself()
 	}
 	d.repeatCleanups(false)
@@ -187,8 +190,8 @@ func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 // confirmItself is the automatic confirm: an operation of its own, caused by the timer.
 func (d *server) confirmItself() {
 	op := d.in.NewOperation
-	d.openOwn(op, schemas.ServerResizeConfirm)
-	d.confirm(op)
+	d.openOwn(op, schemas.ServerResizeConfirm, "nobody confirmed or reverted the resize in time")
+	d.confirm(op, schemas.OnConfirm)
 }
 
 // resume asks again, after a claim, for everything that the server waits for; the ids are the same, so hosts do it once.
@@ -203,6 +206,7 @@ func (d *server) resume() {
 			d.send(row)
 		}
 	}
+	d.resumeProbe()
 	d.repeatCleanups(true)
 }
 
@@ -210,6 +214,9 @@ func (d *server) resume() {
 func (d *server) poison(m Poison) {
 	if d.Cursor == nil {
 		d.loseBackups(m)
+		if d.Probe != nil {
+			d.unhealthy(schemas.OnSilent, "internal error")
+		}
 		return
 	}
 	if d.Cursor.Step == "" {

@@ -73,6 +73,9 @@ func (d *server) outcome(o *schemas.Outcome) {
 	if d.cleanupOutcome(o) {
 		return
 	}
+	if d.probeOutcome(o) {
+		return
+	}
 	if w := d.Unsettled; w != nil && settles(o, w) {
 		d.Unsettled = nil // the host speaks again: the server can be rebuilt or rebooted
 		d.touch()
@@ -149,6 +152,7 @@ func (d *server) finish(on schemas.Trigger) {
 		source := d.Home
 		d.Home, d.Other = home, &source
 		d.ConfirmAt = d.in.Now.Add(d.in.Rules.ConfirmAfter)
+		d.probeLater(c)
 	case planUnshare:
 		d.dropShared(c.Address)
 	case planRestore, planRevert:
@@ -319,7 +323,7 @@ func (d *server) restOnGoneHost() {
 	d.fire(schemas.OnHostFenced, 100)
 	d.Former, d.ConfirmAt = "", time.Time{}
 	if d.Other != nil {
-		d.revertItself()
+		d.revertItself("the host of the resized server is gone")
 		return
 	}
 	d.Reason = "the server's host is gone"

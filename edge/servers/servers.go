@@ -17,11 +17,12 @@ func New() edge.Module { return &module{} }
 // ID names the module.
 func (m *module) ID() string { return "ozone.servers" }
 
-// Routes mounts the delete.
+// Routes mounts the delete and the actions.
 func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 	m.Deps = d
 	return r.HandleAll([]edge.Route{
 		{Verb: http.MethodDelete, Path: "/ozone/v1/{account}/servers/{id}", Handle: m.delete},
+		{Verb: http.MethodPost, Path: "/ozone/v1/{account}/servers/{id}/action", Handle: m.act, MaxBody: edge.SmallBody, XML: actionForm},
 	})
 }
 

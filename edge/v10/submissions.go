@@ -26,7 +26,7 @@ func (m *module) Submissions() map[schemas.Action]edge.Submission {
 		schemas.ServerDelete:        {Verb: http.MethodDelete, Params: none, Order: targeted(bare(schemas.ServerDelete))},
 		schemas.ServerReboot:        {Verb: http.MethodPost, Params: edge.Members{"type": nil}, Order: targeted(reboot)},
 		schemas.ServerRebuild:       {Verb: http.MethodPost, Params: edge.Members{"imageId": nil}, Order: targeted(rebuild)},
-		schemas.ServerResize:        {Verb: http.MethodPost, Params: edge.Members{"flavorId": nil}, Order: targeted(resize)},
+		schemas.ServerResize:        {Verb: http.MethodPost, Params: edge.ResizeMembers, Order: targeted(edge.ResizeOrder)},
 		schemas.ServerResizeConfirm: {Verb: http.MethodPost, Params: none, Order: targeted(bare(schemas.ServerResizeConfirm))},
 		schemas.ServerResizeRevert:  {Verb: http.MethodPost, Params: none, Order: targeted(bare(schemas.ServerResizeRevert))},
 		schemas.ServerShareIP: {

@@ -46,6 +46,9 @@ var powers = map[schemas.StepName]power{
 	schemas.StepUnshareIP: extra(func(ctx context.Context, d hosts.Sharer, s schemas.Step, _ schemas.Payload) error {
 		return d.Unshare(ctx, s)
 	}),
+	schemas.StepProbe: extra(func(ctx context.Context, d hosts.Prober, s schemas.Step, _ schemas.Payload) error {
+		return d.Probe(ctx, s)
+	}),
 	schemas.StepRemove: extra(func(ctx context.Context, d hosts.Remover, s schemas.Step, _ schemas.Payload) error {
 		return d.Remove(ctx, s)
 	}),

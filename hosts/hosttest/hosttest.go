@@ -23,6 +23,7 @@ type Traits struct {
 	Images   bool // Snapshotter, Saver, Remover
 	Resize   bool // Snapshotter, Copier
 	Share    bool // Sharer
+	Probe    bool // Prober: a server that was just started takes connections to port 22
 }
 
 // Place names a copy of a server on a host.
@@ -89,6 +90,7 @@ func Run(t *testing.T, traits Traits, open func(t *testing.T) Harness) {
 		{"Copy", traits.Resize, copyWithDelta},
 		{"CopyWithoutRoom", traits.Resize, copyWithoutRoom},
 		{"Share", traits.Share, share},
+		{"Probe", traits.Probe, probe},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -195,6 +197,8 @@ func (w *world) call(ctx context.Context, s schemas.Step, payload schemas.Payloa
 		return as[hosts.Sharer](w, d).Share(ctx, s)
 	case schemas.StepUnshareIP:
 		return as[hosts.Sharer](w, d).Unshare(ctx, s)
+	case schemas.StepProbe:
+		return as[hosts.Prober](w, d).Probe(ctx, s)
 	case schemas.StepCopy, schemas.StepCopyDelta:
 		return as[hosts.Copier](w, d).Copy(ctx, s, s.Name == schemas.StepCopyDelta)
 	default:

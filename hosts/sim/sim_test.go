@@ -15,7 +15,7 @@ import (
 
 func TestHosts(t *testing.T) {
 	t.Parallel()
-	traits := hosttest.Traits{Reboot: true, Password: true, Images: true, Resize: true, Share: true}
+	traits := hosttest.Traits{Reboot: true, Password: true, Images: true, Resize: true, Share: true, Probe: true}
 	hosttest.Run(t, traits, func(t *testing.T) hosttest.Harness {
 		t.Helper()
 		r := &rig{cfg: sim.Config{Dir: t.TempDir(), Hosts: 2, RAMMiB: 1024, DiskGB: 100, Now: time.Now}}

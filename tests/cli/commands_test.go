@@ -35,6 +35,10 @@ var story = []struct{ command, want string }{
 	{"server rebuild c --image 2 --wait", "succeeded"},
 	{"server resize c --flavor 2 --wait", "server.resize"},
 	{"server revert c --wait", "server.resize_revert"},
+	{"server resize c --flavor 2 --probe http:80/healthz --probe-after 0s --probe-for 1s --wait", "the probe http:80/healthz held for 1s"},
+	{"server resize c --flavor 1 --probe tcp:22", "server.resize"},
+	{"operation watch OPERATION", "succeeded"},
+	{"server revert c -w", "server.resize_revert"},
 	{"server resize c --flavor 3", "server.resize"},
 	{"operation watch OPERATION", "succeeded"},
 	{"server confirm c --wait", "server.resize_confirm"},
@@ -59,7 +63,23 @@ func TestEveryCommandAsTableAndAsJSON(t *testing.T) {
 	for _, form := range []string{"table", "json"} {
 		t.Run(form, func(t *testing.T) { tell(t, loggedIn(t, n, "user-"+form, n.URL()), form) })
 	}
+	t.Run("a probe that does not hold", func(t *testing.T) { revertsItself(t, loggedIn(t, n, "user-probe", n.URL())) })
 	nodetest.Audit(t, n)
+}
+
+// revertsItself resizes a server that its probe does not find healthy: that is a failure of the command, with the reason.
+func revertsItself(t *testing.T, me *tenant) {
+	t.Helper()
+	me.ok(t, "server", "create", "sick", "--image", "1", "--flavor", "1", "-m", "sim.probe=fail", "--wait")
+	const why = "the probe http:80/ did not hold: HTTP status 503"
+	r := me.run(t, "server", "resize", "sick", "--flavor", "2", "--probe", "http:80/", "--probe-after", "0s", "--wait")
+	if r.code != 1 || !strings.Contains(r.err, "because "+why) || !strings.Contains(r.out, "server.resize_revert") {
+		t.Errorf("resize = %d\n%s%s, want 1 because %s", r.code, r.out, r.err, why)
+	}
+	if out := me.ok(t, "server", "history", "sick"); !strings.Contains(out, why) {
+		t.Errorf("history:\n%s, want in it %s", out, why)
+	}
+	me.ok(t, "server", "delete", "sick", "--wait")
 }
 
 // tell runs the story and looks at what it prints and, now and then, at what it has done.

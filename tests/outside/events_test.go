@@ -212,9 +212,10 @@ func checkHistory(t *testing.T, events []event) {
 
 // follower is an open stream of events.
 type follower struct {
-	t    *testing.T
-	in   *bufio.Scanner
-	last string // id of what came whole
+	t      *testing.T
+	in     *bufio.Scanner
+	last   string  // id of what came whole
+	passed []event // on the way to another one
 }
 
 // follow opens a stream of a tenant, behind an id or with "" from now on.

@@ -27,6 +27,15 @@ var eventColumns = []column[client.Event]{
 	{"SEQUENCE", func(e client.Event) any { return sequence(e) }},
 	{"TYPE", func(e client.Event) any { return e.Type }},
 	{"STATUS", status},
+	{"REASON", because},
+}
+
+// because is why Ozone has begun the event's operation by itself.
+func because(e client.Event) any {
+	if e.Data.Operation == nil {
+		return ""
+	}
+	return e.Data.Operation.Reason
 }
 
 // sequence is the event's number without the zeros that sort it.

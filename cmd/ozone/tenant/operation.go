@@ -26,6 +26,7 @@ var operationColumns = []column[schemas.Operation]{
 	{"PERCENT", func(o schemas.Operation) any { return o.Percent }},
 	{"CREATED", func(o schemas.Operation) any { return o.Created.Format(time.RFC3339) }},
 	{"ERROR", reason},
+	{"REASON", func(o schemas.Operation) any { return o.Reason }},
 }
 
 func target(o schemas.Operation) any {

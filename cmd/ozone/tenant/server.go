@@ -17,7 +17,7 @@ type serverCmd struct {
 	Update  serverUpdateCmd  `cmd:"" help:"Give a server another name or password."`
 	Reboot  serverRebootCmd  `cmd:"" help:"Restart a server."`
 	Rebuild serverRebuildCmd `cmd:"" help:"Put an image on a server's disk; what was on it is lost, the password stays."`
-	Resize  serverResizeCmd  `cmd:"" help:"Give a server another flavor, on trial: then confirm or revert."`
+	Resize  serverResizeCmd  `cmd:"" help:"Give a server another flavor, on trial: then confirm or revert, or let a --probe."`
 	Confirm serverConfirmCmd `cmd:"" help:"Keep the flavor of a resize."`
 	Revert  serverRevertCmd  `cmd:"" help:"Go back to the flavor before a resize."`
 	Delete  serverDeleteCmd  `cmd:"" help:"Delete a server, and the images that were made of it."`

@@ -73,13 +73,22 @@ func (c *serverRebuildCmd) Run(ctx context.Context, s *session) error {
 type serverResizeCmd struct {
 	change `embed:""`
 	Flavor string `required:"" help:"Number or name of the flavor." placeholder:"FLAVOR" env:"-"`
+
+	probeFlags `embed:""`
 }
 
 // Run resizes a server.
 func (c *serverResizeCmd) Run(ctx context.Context, s *session) error {
+	probe, err := c.probe()
+	if err != nil {
+		return err
+	}
 	flavor, err := s.flavor(ctx, c.Flavor)
 	if err != nil {
 		return err
+	}
+	if probe != nil {
+		return c.resizeProbed(ctx, s, flavor, *probe)
 	}
 	return c.act(ctx, s, client.Resize(flavor))
 }

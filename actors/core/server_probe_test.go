@@ -1,0 +1,250 @@
+package core
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ozonecloud/ozone/schemas"
+)
+
+// probed resizes a server with a probe and lets everything end that follows. It returns the operations that nobody asked for.
+func (w *cloud) probed(s schemas.ServerID, p schemas.Probe) []schemas.Operation {
+	w.t.Helper()
+	w.wantState(w.do(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &p}), schemas.OperationSucceeded)
+	var own []schemas.Operation
+	for _, id := range w.rows.order {
+		if strings.HasPrefix(string(id), "auto") {
+			own = append(own, w.rows.ops[id].op)
+		}
+	}
+	return own
+}
+
+// looks counts the probes that are sent.
+func (w *cloud) looks() *[]time.Time {
+	list := new([]time.Time)
+	w.onStep = func(s *schemas.Step) {
+		if s.Name == schemas.StepProbe {
+			*list = append(*list, w.now)
+		}
+	}
+	return list
+}
+
+func TestAProbeThatHoldsConfirmsTheResize(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.create(2)
+	w.server(s)
+	looks, began := w.looks(), w.now
+	own := w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: 10 * time.Second, For: 12 * time.Second})
+	w.wantStatus(s, schemas.StatusActive)
+	if len(own) != 1 || own[0].Action != schemas.ServerResizeConfirm || own[0].State != schemas.OperationSucceeded ||
+		own[0].Reason != "the probe tcp:22 held for 12s" || own[0].Target != s.Ref() {
+		t.Errorf("operations %+v, want one confirm that says why", own)
+	}
+	var after []time.Duration
+	for _, at := range *looks {
+		after = append(after, at.Sub(began))
+	}
+	if want := []time.Duration{10 * time.Second, 15 * time.Second, 20 * time.Second, 22 * time.Second}; !slices.Equal(after, want) {
+		t.Errorf("probes after %v, want %v", after, want)
+	}
+	if v := w.server(s); v.Flavor != 3 || v.Other != nil || v.Probe != nil || w.account().UsedRAMMiB != 1024 {
+		t.Errorf("server %+v, account %d MB", v, w.account().UsedRAMMiB)
+	}
+	w.deleteAll()
+}
+
+func TestOneHealthyLookIsEnoughWhenNoTimeIsAsked(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.create(2)
+	looks := w.looks()
+	w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22})
+	w.wantStatus(s, schemas.StatusActive)
+	if v := w.server(s); len(*looks) != 1 || v.Flavor != 3 {
+		t.Errorf("%d probes, flavor %d; want 1 and 3", len(*looks), v.Flavor)
+	}
+	w.deleteAll()
+}
+
+func TestAProbeThatDoesNotHoldRevertsTheResizeAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	const tcp = "the probe tcp:22 did not hold: "
+	for _, c := range []struct {
+		what    string
+		faults  func(w *cloud)
+		reason  string
+		looks   int
+		settled bool // the server is well again afterwards
+	}{
+		{"at the first look", func(w *cloud) { w.sick = func(int) string { return "connection refused" } }, tcp + "connection refused", 1, true},
+		{"later", func(w *cloud) {
+			w.sick = func(n int) string { return map[bool]string{true: "connection\n\x00refused"}[n == 3] }
+		}, tcp + "connection  refused", 3, true},
+		{"the host cannot", func(w *cloud) { w.at(aStep, "probe/probe", fail) }, tcp + "its host could not probe it (host_fault)", 3, true},
+		{"the driver cannot", func(w *cloud) { w.at(aStep, "probe/probe", failHard) }, tcp + "its host could not probe it (no_space)", 1, true},
+		{"nobody answers", func(w *cloud) { w.at(aStep, "probe/probe", drop) }, tcp + "the host did not answer in time", 1, true},
+		{"the host is silent", func(w *cloud) { w.at(aStep, "probe/probe", silentBack) }, tcp + "the host did not answer in time", 1, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			w := newCloud(t, 2)
+			s := w.create(2)
+			home := w.server(s).Home
+			c.faults(w)
+			looks := w.looks()
+			own := w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22, For: time.Minute})
+			if len(own) != 1 || own[0].Action != schemas.ServerResizeRevert || own[0].Reason != c.reason {
+				t.Errorf("operations %+v, want one revert because %s", own, c.reason)
+			}
+			if len(*looks) != c.looks {
+				t.Errorf("%d probes, want %d", len(*looks), c.looks)
+			}
+			if c.settled {
+				w.wantState(own[0].ID, schemas.OperationSucceeded)
+				w.wantStatus(s, schemas.StatusActive)
+				w.wantRuns(s, home.Host)
+			} else {
+				w.wantStatus(s, schemas.StatusError) // until its host speaks
+				w.comeBack(w.server(s).Cleanups[0].Place.Host)
+				w.settle()
+				w.laws()
+				w.wantRuns(s, 0)
+			}
+			if v := w.server(s); v.Home.Copy != home.Copy || v.Flavor != 2 || v.Probe != nil || w.account().UsedRAMMiB != 512 {
+				t.Errorf("flavor %d at %+v, account %d MB; want 2 at %+v and 512", v.Flavor, v.Home, w.account().UsedRAMMiB, home)
+			}
+			w.deleteAll()
+		})
+	}
+}
+
+// The trouble of a host is not the server's: it counts in a row only.
+func TestAHostThatHasTroubleNowAndThenEndsNoProbe(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.create(2)
+	n := 0
+	w.fault = func(p point) action {
+		if p != (point{aStep, "probe/probe"}) {
+			return pass
+		}
+		if n++; n%3 != 0 {
+			return fail
+		}
+		return pass
+	}
+	own := w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22, For: 12 * time.Second})
+	if len(own) != 1 || own[0].Action != schemas.ServerResizeConfirm || n != 12 {
+		t.Errorf("operations %+v after %d probes, want a confirm after 12", own, n)
+	}
+	w.deleteAll()
+}
+
+func TestWhatEndsTheResizeEndsTheProbe(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"before the first", "under way", "between two"} {
+		for _, c := range []struct {
+			action schemas.Action
+			params schemas.Params
+			want   schemas.Status
+		}{
+			{schemas.ServerResizeConfirm, schemas.Params{}, schemas.StatusActive},
+			{schemas.ServerResizeRevert, schemas.Params{}, schemas.StatusActive},
+			{schemas.ServerDelete, schemas.Params{}, schemas.StatusDeleted},
+			{schemas.ServerDelete, schemas.Params{Force: true}, schemas.StatusDeleted},
+		} {
+			t.Run(at+" "+string(c.action), func(t *testing.T) {
+				t.Parallel()
+				w := newCloud(t, 2)
+				s := w.create(2)
+				w.sick = func(int) string { return "connection refused" }
+				p := schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: time.Minute, For: time.Hour}
+				if at == "between two" {
+					w.sick = func(n int) string { return map[bool]string{true: "connection refused"}[n > 1] }
+				}
+				w.at(aStep, "probe/probe", map[bool]action{true: holdBack}[at == "under way"])
+				w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &p})
+				if at != "before the first" {
+					w.pass(time.Minute)
+				}
+				w.wantStatus(s, schemas.StatusVerifyResize)
+				w.wantState(w.order(c.action, int64(s), c.params), schemas.OperationSucceeded)
+				w.release()
+				w.settle()
+				w.laws()
+				w.wantStatus(s, c.want)
+				for id := range w.rows.ops {
+					if strings.HasPrefix(string(id), "auto") {
+						t.Errorf("operation %+v, want none that nobody asked for", w.rows.ops[id].op)
+					}
+				}
+				w.deleteAll()
+			})
+		}
+	}
+}
+
+// While a probe decides, the time does not: a server that was never seen healthy is not confirmed.
+func TestTheTimeConfirmsNothingThatIsProbed(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	w.rules.ConfirmAfter = time.Second
+	s := w.create(2)
+	w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: time.Minute, For: time.Minute}})
+	w.pass(30 * time.Second)
+	w.wantStatus(s, schemas.StatusVerifyResize)
+	w.settle()
+	w.wantStatus(s, schemas.StatusActive)
+	w.deleteAll()
+}
+
+// With the source gone there is nothing to go back to: the tenant is told, and decides.
+func TestAProbeCannotGoBackToASourceThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.create(2)
+	w.sick = func(int) string { return "connection refused" }
+	w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: time.Minute}})
+	w.fence(w.server(s).Other.Host)
+	w.settle()
+	w.laws()
+	w.wantStatus(s, schemas.StatusVerifyResize)
+	own := w.rows.ops["auto-"+schemas.OperationID(lastAuto(w))]
+	if own.op.State != schemas.OperationFailed || own.op.Action != schemas.ServerResizeRevert || !strings.Contains(own.op.Reason, "connection refused") || own.op.Error == nil {
+		t.Errorf("operation %+v, want a failed revert", own.op)
+	}
+	w.pass(24 * time.Hour)
+	w.wantStatus(s, schemas.StatusActive)
+	w.settle()
+	w.deleteAll()
+}
+
+// lastAuto is the number of the last operation that nobody asked for.
+func lastAuto(w *cloud) string {
+	for _, id := range slices.Backward(w.rows.order) {
+		if n, own := strings.CutPrefix(string(id), "auto-"); own {
+			return n
+		}
+	}
+	return ""
+}
+
+func TestADefectEndsAProbeInARevert(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.create(2)
+	w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: time.Minute}})
+	w.send(envelope{to: s.Ref(), message: Poison{Reason: "a defect"}})
+	w.settle()
+	w.laws()
+	w.wantStatus(s, schemas.StatusActive)
+	if v := w.server(s); v.Flavor != 2 {
+		t.Errorf("flavor %d, want 2", v.Flavor)
+	}
+	w.deleteAll()
+}
