@@ -34,6 +34,6 @@ type BusUser struct {
 type EventCursors interface {
 	// SentEvents is how far the events of an account are sent; "": none are.
 	SentEvents(ctx context.Context, account schemas.AccountID) (Cursor, error)
-	// SaveSentEvents keeps that.
-	SaveSentEvents(ctx context.Context, account schemas.AccountID, upTo Cursor) error
+	// SaveSentEvents keeps that of some accounts.
+	SaveSentEvents(ctx context.Context, upTo map[schemas.AccountID]Cursor) error
 }
