@@ -29,7 +29,7 @@ type outsider struct {
 
 // verdict is an answer: one of command.accepted and command.rejected.
 type verdict struct {
-	kind, trace string
+	kind, trace, text string
 
 	Operation string
 	Target    struct {
@@ -89,7 +89,7 @@ func (o *outsider) open() (err error) {
 	}
 	go func() { // ends with the connection
 		for d := range in {
-			v := verdict{kind: d.Type}
+			v := verdict{kind: d.Type, text: string(d.Body)}
 			v.trace, _ = d.Headers["traceparent"].(string)
 			if err := json.Unmarshal(d.Body, &v); err != nil || d.ContentType != "application/json" {
 				o.t.Errorf("answer %q of %q: %v", d.Body, d.ContentType, err)
@@ -150,6 +150,21 @@ func (o *outsider) within(patience time.Duration, id string, n int) (verdict, er
 			return verdict{}, fmt.Errorf("%d answers to %q after %v, want %d", len(got), id, patience, n)
 		}
 	}
+}
+
+// answersOf are the answers to correlation ids that begin so, as they came.
+func (o *outsider) answersOf(prefix string) map[string]string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := map[string]string{}
+	for id, answers := range o.answers {
+		for _, v := range answers {
+			if strings.HasPrefix(id, prefix) {
+				all[id] += v.text
+			}
+		}
+	}
+	return all
 }
 
 // ask sends a command and waits for its first answer.

@@ -43,6 +43,9 @@ func (d *door) event(t *testing.T, m *amqp091.Delivery, last map[string]int, bod
 		m.Headers["cloudEvents_sequence"] != e.Sequence || !strings.HasPrefix(m.RoutingKey, d.alice.Account()+".") {
 		t.Fatalf("event %s %v: %s, %v", m.RoutingKey, m.Headers, m.Body, err)
 	}
+	if strings.Contains(string(m.Body), "canary") {
+		t.Errorf("a secret is in event %s", m.Body)
+	}
 	if known, again := bodies[e.ID]; again {
 		if known != string(m.Body) {
 			t.Errorf("event %s came as %s and as %s", e.ID, known, m.Body)
