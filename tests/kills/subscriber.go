@@ -154,7 +154,7 @@ func (s *subscriber) move(at string) {
 func (s *subscriber) readQueue(ctx context.Context) error {
 	conn, err := amqp091.Dial(s.tenant.program.url)
 	if err != nil {
-		return nil //nolint:nilerr // it was killed
+		return nil // it was killed
 	}
 	defer func() { _ = conn.Close() }() // it may be gone
 	ch, err := conn.Channel()
@@ -162,11 +162,11 @@ func (s *subscriber) readQueue(ctx context.Context) error {
 		err = ch.Qos(100, 0, false)
 	}
 	if err != nil {
-		return nil //nolint:nilerr // it was killed
+		return nil // it was killed
 	}
 	events, err := ch.Consume("events."+s.tenant.program.user, "", false, false, false, false, nil)
 	if err != nil {
-		return nil //nolint:nilerr // it was killed
+		return nil // it was killed
 	}
 	for {
 		select {
@@ -230,7 +230,7 @@ func (s *subscriber) readStream(ctx context.Context) error {
 	request.Header.Set("Last-Event-ID", s.now.at)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil //nolint:nilerr // it was killed
+		return nil // it was killed
 	}
 	defer func() { _ = answer.Body.Close() }() // only read
 	if answer.StatusCode == http.StatusGone {

@@ -56,6 +56,7 @@ func TestDoor(t *testing.T) {
 	t.Run("a flood harms its sender only", d.floods)
 	t.Run("a killed node and a killed broker make one effect", d.kills)
 	t.Run("a subscriber rebuilds what happened", d.follows)
+	t.Run("a tenant orders a queue of events", d.subscribes)
 	t.Run("programs that were written for any broker", d.tools)
 	t.Run("users and queues from the command line", d.users)
 	nodetest.Audit(t, n)

@@ -193,6 +193,20 @@ func (o *outsider) accepted(kind, id, body string, change ...func(*amqp091.Publi
 	return v
 }
 
+// next takes the next message of a queue, for which it waits.
+func (o *outsider) next(queue string) (amqp091.Delivery, error) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for range 1500 {
+		m, there, err := o.ch.Get(queue, true)
+		if there || err != nil {
+			return m, err
+		}
+		<-again.C
+	}
+	return amqp091.Delivery{}, fmt.Errorf("nothing comes in %s", queue)
+}
+
 // raw runs do on a channel of its own and returns the error with which the broker closed it.
 func (o *outsider) raw(do func(*amqp091.Channel) error) error {
 	conn, err := amqp091.Dial(o.url)
