@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ozonecloud/ozone/bus"
@@ -21,11 +20,8 @@ import (
 // maxBusUsers bounds the users of the tenants' bus: an edge has a channel for each. Source: docs/numbers.md.
 const maxBusUsers = 1500
 
-// What users and their queues may be called: with dots the rights of one user would cover the queues of another.
-var (
-	busUserName  = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
-	busQueueName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
-)
+// busUserName is what a user may be called: with dots the rights of one would cover the queues of another.
+var busUserName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 
 // BusOperator is what whoever runs the cloud can do about the tenants' bus. It needs the broker's management API and the store.
 type BusOperator struct {
@@ -196,50 +192,19 @@ func (o *BusOperator) CreateQueue(ctx context.Context, q NewBusQueue) (string, e
 	if err != nil {
 		return "", err
 	}
-	if !busQueueName.MatchString(q.Name) {
-		return "", fmt.Errorf("queue %q: want up to 32 small letters, digits, - and _", q.Name)
+	s := schemas.Subscription{User: u.Name, Name: q.Name, Types: q.Types, Server: q.Server}
+	if err := s.Check(); err != nil {
+		return "", err
 	}
 	if q.Replies {
 		name := string(bus.RepliesQueue(u.Name)) + "." + q.Name
 		return name, o.admin.PutReplies(ctx, name)
 	}
-	keys, err := eventKeys(q.Types, q.Server)
-	if err != nil {
+	name := string(bus.SubscriptionQueue(s))
+	if _, err := o.store.CreateSubscription(ctx, u.Account, s); err != nil {
 		return "", err
 	}
-	name := string(bus.EventsQueue(u.Name)) + "." + q.Name
-	return name, o.admin.PutEvents(ctx, name, u.Account, keys)
-}
-
-// eventKeys are the routing keys, behind the account, of the events of some types and of one server; 0: of everything. A key
-// is OBJECT.NUMBER.ACTION.PHASE, a type OBJECT.ACTION.PHASE.
-func eventKeys(types []string, server schemas.ServerID) ([]string, error) {
-	if len(types) == 0 && server == 0 {
-		return []string{"#"}, nil
-	}
-	if len(types) == 0 {
-		types = []string{"server"}
-	}
-	number := "*"
-	if server != 0 {
-		number = strconv.FormatInt(int64(server), 10)
-	}
-	var keys []string
-	for _, t := range types {
-		part := strings.Split(t, ".")
-		if len(part) > 3 || slices.ContainsFunc(part, func(p string) bool { return p != "*" && !busQueueName.MatchString(p) }) {
-			return nil, fmt.Errorf("type %q: want OBJECT, OBJECT.ACTION or OBJECT.ACTION.PHASE, each a word or *", t)
-		}
-		if server != 0 && part[0] != "server" {
-			return nil, fmt.Errorf("type %q: a server's events are of the object server", t)
-		}
-		key := append([]string{part[0], number}, part[1:]...)
-		if len(part) < 3 {
-			key = append(key, "#")
-		}
-		keys = append(keys, strings.Join(key, "."))
-	}
-	return keys, nil
+	return name, o.admin.PutEvents(ctx, name, u.Account, bus.SubscriptionKeys(s))
 }
 
 // Queues lists the queues that a user reads.
@@ -252,11 +217,16 @@ func (o *BusOperator) Queues(ctx context.Context, user string) ([]amqp.QueueStat
 
 // DeleteQueue ends a queue of a user, by its whole name, with all that is in it.
 func (o *BusOperator) DeleteQueue(ctx context.Context, user, name string) error {
-	if _, err := o.user(ctx, user); err != nil {
+	u, err := o.user(ctx, user)
+	if err != nil {
 		return err
 	}
 	if !bus.Owns(user, bus.Address(name)) {
 		return fmt.Errorf("queue %q is none of user %q", name, user)
+	}
+	err = o.store.DeleteSubscription(ctx, u.Account, user, strings.TrimPrefix(name, string(bus.EventsQueue(user))+"."))
+	if err != nil && !errors.Is(err, storage.ErrNotFound) { // a queue of answers is none
+		return err
 	}
 	if err := o.admin.DropQueue(ctx, name); err != nil {
 		return fmt.Errorf("queue %q: %w", name, err)

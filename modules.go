@@ -5,6 +5,7 @@ import (
 	"github.com/ozonecloud/ozone/edge/events"
 	"github.com/ozonecloud/ozone/edge/operations"
 	"github.com/ozonecloud/ozone/edge/servers"
+	"github.com/ozonecloud/ozone/edge/subscriptions"
 	"github.com/ozonecloud/ozone/edge/v10"
 )
 
@@ -15,5 +16,6 @@ func modules() []edge.Module {
 		operations.New(),
 		events.New(),
 		servers.New(),
+		subscriptions.New(),
 	}
 }

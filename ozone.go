@@ -47,7 +47,7 @@ type Node struct {
 	sealer   *schemas.Sealer
 	store    storage.Store // nil with the role host alone
 	bus      bus.Bus
-	tenants  bus.Tenants // nil: the bus reaches nobody else
+	tenants  *amqp.Tenants // nil: the bus reaches nobody else
 	parts    *parts
 	engine   *actors.Engine // nil without its role
 	edge     *edge.Server   // nil without its role

@@ -39,7 +39,7 @@ func (n *Node) door() *edge.Door {
 	if n.tenants == nil {
 		return nil
 	}
-	return &edge.Door{Bus: n.tenants, Users: n.store}
+	return &edge.Door{Bus: n.tenants, Users: n.store, Queues: n.tenants, Subscriptions: n.store}
 }
 
 // publishing is where an engine sends events; nil: nowhere.

@@ -2,10 +2,9 @@ package actors
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,14 +14,19 @@ import (
 )
 
 const (
-	// followEvery is how often an engine asks whose events are wanted, and looks for what it was not told of. Source: docs/numbers.md.
+	// followEvery is how often an engine asks whose events are wanted, looks for what it was not told of, and keeps how far it is.
+	// Source: docs/numbers.md.
 	followEvery = 2 * time.Second
-	// visibleEvery and visibleWithin are how often, and for how long after its commit, an event is looked for: the log shows it once no
-	// older transaction is under way. Source: docs/numbers.md.
-	visibleEvery  = 20 * time.Millisecond
-	visibleWithin = time.Second
-	// publishPage is how many events are sent before it is kept how far they are.
+	// lookAfter is how long after a commit its events are looked for: those of other commits come along. When nothing more is
+	// told of, the next looks are twice as far away each time: the log shows an event once no older transaction is under way.
+	// Source: docs/numbers.md.
+	lookAfter = 5 * time.Millisecond
+	// publishPage is how many events are sent before the next are read.
 	publishPage = 256
+	// refreshEvery is how often it is kept anew how far those accounts are which have no events: an old place counts as gone.
+	refreshEvery = time.Hour
+	// lastSave bounds the keeping of it when an engine stops.
+	lastSave = 2 * time.Second
 )
 
 // Publishing is how an engine sends events to programs of tenants: at least once, those of one source in their order.
@@ -38,45 +42,39 @@ type PublishingStore interface {
 	storage.BusUsers
 }
 
-// publisher sends the events of the accounts that have users on the tenants' bus and whose shards are here. An owner that does
-// not know that it is none any more sends what another sends too: the same bytes.
+// publisher sends the events of the accounts that have users on the tenants' bus and whose shards are here. It reads the log for
+// all of them at once. An owner that does not know that it is none any more sends what another sends too: the same bytes.
 type publisher struct {
 	Publishing
 
 	engine *Engine
-	wake   chan struct{} // holds one word: an account is due
+	wake   chan struct{} // holds one word: events were committed
 
-	mu  sync.Mutex
-	due map[schemas.AccountID]time.Time // guarded by mu; until when something is looked for; only of followed accounts
+	mu     sync.Mutex
+	wanted map[schemas.AccountID]bool // guarded by mu; whose events are sent
 
-	followed map[schemas.AccountID]storage.Cursor // run's alone; behind what was sent; "": to be read
+	// What follows is run's alone.
+	places    map[schemas.AccountID]*place
+	at        storage.Cursor // all before it is sent of the accounts that are level; "": to be read
+	refreshed time.Time
+}
+
+// place is how far the events of an account are sent.
+type place struct {
+	after storage.Cursor // "": to be read
+	level bool           // nothing of it is missing before publisher.at
+	moved bool           // it is not kept yet
 }
 
 func newPublisher(e *Engine, p Publishing) *publisher {
 	return &publisher{
-		Publishing: p, engine: e, wake: make(chan struct{}, 1),
-		due: map[schemas.AccountID]time.Time{}, followed: map[schemas.AccountID]storage.Cursor{},
+		Publishing: p, engine: e, wake: make(chan struct{}, 1), places: map[schemas.AccountID]*place{}, refreshed: e.cfg.Now(),
 	}
 }
 
 // committed says that units are in the log.
 func (p *publisher) committed(units []*unit) {
-	if p == nil {
-		return
-	}
-	until := p.engine.cfg.Now().Add(visibleWithin)
-	woken := false
-	p.mu.Lock()
-	for _, u := range units {
-		for i := range u.rows.Events {
-			account := u.rows.Events[i].Account
-			if _, wanted := p.due[account]; wanted {
-				p.due[account], woken = until, true
-			}
-		}
-	}
-	p.mu.Unlock()
-	if !woken {
+	if p == nil || !p.wants(units) {
 		return
 	}
 	select {
@@ -85,175 +83,252 @@ func (p *publisher) committed(units []*unit) {
 	}
 }
 
+func (p *publisher) wants(units []*unit) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, u := range units {
+		for i := range u.rows.Events {
+			if p.wanted[u.rows.Events[i].Account] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // run sends until ctx ends.
 func (p *publisher) run(ctx context.Context) {
-	follow, look := time.NewTicker(followEvery), time.NewTicker(visibleEvery)
+	follow, again := time.NewTicker(followEvery), time.NewTimer(0)
 	defer follow.Stop()
-	defer look.Stop()
+	defer again.Stop()
 	p.follow(ctx)
-	for {
-		var again <-chan time.Time // nobody is due: nothing to look at
-		if p.sendDue(ctx) {
-			again = look.C
+	for pause := lookAfter; ; {
+		if p.look(ctx) {
+			again.Reset(0)
+		} else {
+			again.Reset(pause)
 		}
 		select {
 		case <-ctx.Done():
+			p.end(ctx)
 			return
 		case <-follow.C:
+			p.save(ctx)
 			p.follow(ctx)
 		case <-p.wake:
-		case <-again:
+			sleep(ctx, lookAfter)
+			pause = lookAfter
+		case <-again.C:
+			pause = min(2*pause, followEvery)
 		}
 	}
 }
 
-// follow learns whose events are wanted, and makes every one of them due: what happened while nobody followed is found so.
+// end keeps how far all is, so that the next owner need not send it again.
+func (p *publisher) end(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
+	defer cancel()
+	p.save(ctx)
+}
+
+// follow learns whose events are wanted.
 func (p *publisher) follow(ctx context.Context) {
 	users, err := p.Store.BusUsers(ctx)
 	if err != nil {
 		return // the next look is soon
 	}
-	wanted := map[schemas.AccountID]storage.Cursor{}
+	places, wanted := map[schemas.AccountID]*place{}, map[schemas.AccountID]bool{}
 	for _, u := range users {
-		if p.engine.here[schemas.ShardOf(u.Account)].Load() {
-			wanted[u.Account] = p.followed[u.Account]
-		}
-	}
-	p.followed = wanted
-	now := p.engine.cfg.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for account := range p.due {
-		if _, still := wanted[account]; !still {
-			delete(p.due, account)
-		}
-	}
-	for account := range wanted {
-		if p.due[account].Before(now) {
-			p.due[account] = now
-		}
-	}
-}
-
-// sendDue sends for every account that is due; true: something may show up in the log soon.
-func (p *publisher) sendDue(ctx context.Context) (more bool) {
-	for account := range p.followed {
-		p.mu.Lock()
-		until := p.due[account]
-		p.mu.Unlock()
-		if until.IsZero() {
+		if !p.engine.here[schemas.ShardOf(u.Account)].Load() || wanted[u.Account] {
 			continue
 		}
-		sent, err := p.send(ctx, account)
-		if err != nil && ctx.Err() == nil {
-			p.engine.cfg.Log.Warn("events are not sent; they are when it works again", "account", int64(account), "error", err)
+		wanted[u.Account], places[u.Account] = true, p.places[u.Account]
+		if places[u.Account] == nil {
+			places[u.Account] = &place{}
 		}
-		p.mu.Lock()
-		if p.due[account].Equal(until) && (sent || err != nil || until.Before(p.engine.cfg.Now())) {
-			p.due[account] = time.Time{}
-		}
-		more = more || !p.due[account].IsZero()
-		p.mu.Unlock()
 	}
-	return more
+	p.places = places
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted = wanted
 }
 
-// send sends what follows the cursor of an account, page by page; sent tells whether there was anything.
-func (p *publisher) send(ctx context.Context, account schemas.AccountID) (sent bool, err error) {
-	after := p.followed[account]
-	if after == "" {
-		if after, err = p.begin(ctx, account); err != nil {
+// look sends what is in the log, at most a page of those that are level and of each other account; more: there is more already.
+// What fails is tried again by the next look.
+func (p *publisher) look(ctx context.Context) (more bool) {
+	if len(p.places) == 0 {
+		p.at = "" // else it would grow old
+		return false
+	}
+	if err := p.begin(ctx); err != nil {
+		p.failed(ctx, err)
+		return false
+	}
+	for account, at := range p.places {
+		if at.level {
+			continue
+		}
+		behind, err := p.catchUp(ctx, account, at)
+		if err != nil {
+			p.failed(ctx, err, "account", int64(account))
+			return false
+		}
+		more = more || behind
+	}
+	behind, err := p.advance(ctx)
+	if err != nil {
+		p.failed(ctx, err)
+		return false
+	}
+	return more || behind
+}
+
+func (p *publisher) failed(ctx context.Context, err error, fields ...any) {
+	if ctx.Err() == nil {
+		p.engine.cfg.Log.Warn("events are not sent; they are when it works again", append(fields, "error", err)...)
+	}
+}
+
+// begin finds the place from which on all accounts are read at once. All before it is in the log.
+func (p *publisher) begin(ctx context.Context) (err error) {
+	if p.at == "" {
+		p.at, err = p.Store.EventsEnd(ctx)
+	}
+	return err
+}
+
+// catchUp sends a page of an account alone; it is level behind the last one.
+func (p *publisher) catchUp(ctx context.Context, account schemas.AccountID, at *place) (more bool, err error) {
+	if at.after == "" {
+		if at.after, err = p.left(ctx, account); err != nil {
 			return false, err
 		}
 	}
-	for more := true; more; {
-		page, err := p.Store.Events(ctx, account, after, publishPage)
-		if errors.Is(err, storage.ErrCursorGone) {
-			p.engine.cfg.Log.Warn("events were deleted before they were sent, or the store went back", "account", int64(account))
-			p.followed[account] = ""
-			return sent, p.restart(ctx, account)
-		}
-		if err != nil {
-			return sent, err
-		}
-		if err := p.post(ctx, page.Events); err != nil {
-			return sent, err
-		}
-		if len(page.Events) > 0 {
-			sent = true
-			if err := p.Store.SaveSentEvents(ctx, account, page.Next); err != nil {
-				return sent, err
-			}
-		}
-		after, more = page.Next, page.More
-		p.followed[account] = after
+	page, err := p.Store.Events(ctx, account, at.after, publishPage)
+	if errors.Is(err, storage.ErrCursorGone) {
+		p.engine.cfg.Log.Warn("events were deleted before they were sent, or the store went back", "account", int64(account))
+		at.after, err = p.restart(ctx, account)
+		return err == nil, err
 	}
-	return sent, nil
+	if err == nil {
+		err = p.post(ctx, page.Events)
+	}
+	if err != nil {
+		return false, err
+	}
+	at.after, at.level, at.moved = page.Next, !page.More, at.moved || len(page.Events) > 0
+	return page.More, nil
 }
 
-// begin is where an account was left, or the end of the log when it is followed for the first time.
-func (p *publisher) begin(ctx context.Context, account schemas.AccountID) (storage.Cursor, error) {
+// advance sends a page of all accounts that are level, without what they were sent alone.
+func (p *publisher) advance(ctx context.Context) (more bool, err error) {
+	var level []schemas.AccountID
+	for account, at := range p.places {
+		if at.level {
+			level = append(level, account)
+		}
+	}
+	if len(level) == 0 {
+		return false, nil
+	}
+	page, err := p.Store.EventsOfAll(ctx, level, p.at, publishPage)
+	if errors.Is(err, storage.ErrCursorGone) {
+		p.at = ""
+		for _, at := range p.places {
+			at.level = false
+		}
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	events := slices.DeleteFunc(page.Events, func(e storage.EventRow) bool { return !p.Store.Behind(e.Cursor, p.places[e.Account].after) })
+	if err := p.post(ctx, events); err != nil {
+		return false, err
+	}
+	for i := range events {
+		at := p.places[events[i].Account]
+		at.after, at.moved = events[i].Cursor, true
+	}
+	p.at = page.Next
+	return page.More, nil
+}
+
+// left is where an account was left, or the end of the log when it is followed for the first time.
+func (p *publisher) left(ctx context.Context, account schemas.AccountID) (storage.Cursor, error) {
 	after, err := p.Store.SentEvents(ctx, account)
 	if err != nil || after != "" {
 		return after, err
 	}
-	if err := p.restart(ctx, account); err != nil {
-		return "", err
-	}
-	return p.Store.SentEvents(ctx, account)
+	return p.restart(ctx, account)
 }
 
 // restart goes on at the end of the log.
-func (p *publisher) restart(ctx context.Context, account schemas.AccountID) error {
+func (p *publisher) restart(ctx context.Context, account schemas.AccountID) (storage.Cursor, error) {
 	end, err := p.Store.EventsEnd(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return p.Store.SaveSentEvents(ctx, account, end)
+	return end, p.Store.SaveSentEvents(ctx, map[schemas.AccountID]storage.Cursor{account: end})
 }
 
+// save keeps how far the accounts are. What it could not keep is sent again after the process has died.
+func (p *publisher) save(ctx context.Context) {
+	if now := p.engine.cfg.Now(); now.Sub(p.refreshed) >= refreshEvery {
+		p.refreshed = now
+		for _, at := range p.places {
+			if at.level && p.Store.Behind(p.at, at.after) {
+				at.after, at.moved = p.at, true
+			}
+		}
+	}
+	moved := map[schemas.AccountID]storage.Cursor{}
+	for account, at := range p.places {
+		if at.moved {
+			moved[account] = at.after
+		}
+	}
+	if len(moved) == 0 {
+		return
+	}
+	if err := p.Store.SaveSentEvents(ctx, moved); err != nil {
+		p.engine.cfg.Log.Warn("how far events are sent is not kept", "error", err)
+		return
+	}
+	for account := range moved {
+		p.places[account].moved = false
+	}
+}
+
+// post sends events in their order. One that cannot be sent is set aside: the others go on.
 func (p *publisher) post(ctx context.Context, events []storage.EventRow) error {
 	posts := make([]bus.Post, 0, len(events))
 	for i := range events {
 		post, err := eventPost(&events[i])
 		if err != nil {
-			return err
+			p.setAside(ctx, &events[i], err)
+			continue
 		}
 		posts = append(posts, post)
+	}
+	if len(posts) == 0 {
+		return nil
 	}
 	return p.Bus.Post(ctx, posts...)
 }
 
-// eventPost is a stored event as it goes to tenants: its body as it is, its members in the head too.
-func eventPost(e *storage.EventRow) (bus.Post, error) {
-	var members map[string]any
-	if err := json.Unmarshal(e.Body, &members); err != nil {
-		return bus.Post{}, fmt.Errorf("event %d of %s: %w", e.Sequence, e.Ref, err)
+// setAside makes an event a dead letter. For its subscribers it is a gap in the sequence of its source.
+func (p *publisher) setAside(ctx context.Context, e *storage.EventRow, why error) {
+	engine := p.engine
+	l := bus.DeadLetter{
+		Message: bus.Message{ID: fmt.Sprintf("%s-%d-%d", e.Ref.Kind, e.Ref.ID, e.Sequence), Type: schemas.MessageType(e.Type), Body: e.Body},
+		From:    bus.TopicEvents, Reason: "the event cannot be sent: " + why.Error(), Died: engine.cfg.Now(),
 	}
-	text := map[string]string{}
-	for name, value := range members {
-		if s, ok := value.(string); ok {
-			text[name] = s
+	engine.stats.dead.Add(1)
+	engine.cfg.Log.Error("event cannot be sent; the others go on", "account", int64(e.Account), "event", l.ID, "error", why)
+	engine.wg.Go(func() {
+		if err := bus.Bury(ctx, engine.cfg.Bus, l); err != nil {
+			engine.cfg.Log.Error("dead letter not kept", "message", l.ID, "error", err)
 		}
-	}
-	headers := make(map[string]string, len(text))
-	for name, s := range text {
-		headers["cloudEvents_"+name] = s
-	}
-	return bus.Post{
-		Topic: bus.TopicEvents, Key: eventKey(e), ID: text["id"], Type: e.Type, CorrelationID: text["correlationid"],
-		ContentType: "application/cloudevents+json", Headers: headers, Body: e.Body,
-	}, nil
-}
-
-// eventKey is <account>.<object>.<number>.<action>.<phase>, with - where a part is missing.
-func eventKey(e *storage.EventRow) string {
-	object, rest, _ := strings.Cut(strings.TrimPrefix(e.Type, "ozone."), ".")
-	action, phase, _ := strings.Cut(rest, ".")
-	for _, part := range []*string{&action, &phase} {
-		if *part == "" {
-			*part = "-"
-		}
-	}
-	return fmt.Sprintf("%d.%s.%d.%s.%s", e.Account, object, e.Ref.ID, action, phase)
+	})
 }

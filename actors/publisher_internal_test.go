@@ -1,34 +1,230 @@
 package actors
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/bus/inproc"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
 )
 
-func TestAnEventGoesOutAsItIsStored(t *testing.T) {
-	t.Parallel()
-	const body = `{"specversion":"1.0","id":"server-7-3","type":"ozone.server.resize.end","sequence":"00000000000000000003","correlationid":"op","data":{"object":null}}`
-	got, err := eventPost(&storage.EventRow{
-		Ref: schemas.ServerID(7).Ref(), Sequence: 3, Account: 1001, Type: "ozone.server.resize.end", Body: []byte(body),
-	})
-	if err != nil || string(got.Body) != body || got.ID != "server-7-3" || got.CorrelationID != "op" || got.Topic != bus.TopicEvents ||
-		got.ContentType != "application/cloudevents+json" || got.Headers["cloudEvents_sequence"] != "00000000000000000003" || got.Headers["cloudEvents_data"] != "" {
-		t.Errorf("eventPost() = %+v, %v", got, err)
-	}
+// eventLog is a log in memory whose end may be hidden, as PostgreSQL hides what was committed beside an older transaction. Its
+// cursors are numbers: how many events are before the place.
+type eventLog struct {
+	storage.EventReader // nothing else is asked
+
+	mu     sync.Mutex
+	events []storage.EventRow                   // guarded by mu
+	hidden int                                  // guarded by mu; so many at the end are not shown yet
+	sent   map[schemas.AccountID]storage.Cursor // guarded by mu
+	users  []storage.BusUser
+	looks  int // guarded by mu
 }
 
-func TestTheKeyOfAnEventHasFiveParts(t *testing.T) {
-	t.Parallel()
-	for kind, want := range map[string]string{
-		"ozone.server.resize.end":            "1001.server.7.resize.end",
-		"ozone.image.delete":                 "1001.image.7.delete.-",
-		"ozone.shared_ip_group.member_added": "1001.shared_ip_group.7.member_added.-",
-	} {
-		if got := eventKey(&storage.EventRow{Ref: schemas.ServerID(7).Ref(), Account: 1001, Type: kind}); got != want {
-			t.Errorf("eventKey(%s) = %s, want %s", kind, got, want)
+func (l *eventLog) commit(account schemas.AccountID, source int64, body string) *unit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := storage.EventRow{Ref: schemas.ServerID(source).Ref(), Account: account, Type: "ozone.server.x", Body: []byte(body)}
+	e.Cursor = storage.Cursor(strconv.Itoa(len(l.events) + 1))
+	l.events = append(l.events, e)
+	return &unit{rows: storage.Unit{Events: []storage.EventRow{e}}}
+}
+
+// hide hides the last events.
+func (l *eventLog) hide(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hidden = n
+}
+
+func (l *eventLog) Events(ctx context.Context, account schemas.AccountID, after storage.Cursor, limit int) (storage.EventPage, error) {
+	return l.EventsOfAll(ctx, []schemas.AccountID{account}, after, limit)
+}
+
+func (l *eventLog) EventsOfAll(_ context.Context, accounts []schemas.AccountID, after storage.Cursor, limit int) (storage.EventPage, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looks++
+	page := storage.EventPage{Next: after}
+	for i := number(after); i < len(l.events)-l.hidden && !page.More; i++ {
+		if slices.Contains(accounts, l.events[i].Account) {
+			page.Events = append(page.Events, l.events[i])
+			page.Next, page.More = l.events[i].Cursor, len(page.Events) == limit
 		}
 	}
+	return page, nil
+}
+
+func (l *eventLog) EventsEnd(context.Context) (storage.Cursor, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return storage.Cursor(strconv.Itoa(len(l.events) - l.hidden)), nil
+}
+
+func (l *eventLog) Behind(a, b storage.Cursor) bool { return number(a) > number(b) }
+
+func number(c storage.Cursor) int {
+	n, _ := strconv.Atoi(string(c)) // "" is 0
+	return n
+}
+
+func (l *eventLog) SentEvents(_ context.Context, a schemas.AccountID) (storage.Cursor, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent[a], nil
+}
+
+func (l *eventLog) SaveSentEvents(_ context.Context, upTo map[schemas.AccountID]storage.Cursor) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.Copy(l.sent, upTo)
+	return nil
+}
+
+func (l *eventLog) BusUsers(context.Context) ([]storage.BusUser, error) { return l.users, nil }
+
+// posted keeps what was sent, with how long after the beginning.
+type postedBus struct {
+	bus.Tenants // nothing else is called
+
+	began time.Time
+
+	mu   sync.Mutex
+	sent []string                 // guarded by mu; ids
+	at   map[string]time.Duration // guarded by mu
+}
+
+func (b *postedBus) Post(_ context.Context, posts ...bus.Post) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range posts {
+		b.sent = append(b.sent, p.ID)
+		b.at[p.ID] = time.Since(b.began)
+	}
+	return nil
+}
+
+func (b *postedBus) ids() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return fmt.Sprint(b.sent)
+}
+
+// Of the tests: two accounts with users, and one without.
+const (
+	alice, bob, nobody = schemas.AccountID(1001), schemas.AccountID(1002), schemas.AccountID(1003)
+)
+
+// publishing runs a publisher in a bubble until the test is over.
+func publishing(t *testing.T, test func(p *publisher, log *eventLog, out *postedBus)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		log := &eventLog{sent: map[schemas.AccountID]storage.Cursor{alice: "0"}, users: []storage.BusUser{{Name: "a", Account: alice}, {Name: "b", Account: bob}}}
+		out := &postedBus{began: time.Now(), at: map[string]time.Duration{}}
+		e := &Engine{cfg: Config{Now: time.Now, Log: slog.New(slog.DiscardHandler), Bus: inproc.New(inproc.Config{})}}
+		for n := range e.here {
+			e.here[n].Store(true)
+		}
+		p := newPublisher(e, Publishing{Bus: out, Store: log})
+		ctx, stop := context.WithCancel(t.Context())
+		e.wg.Go(func() { p.run(ctx) })
+		defer e.wg.Wait()
+		defer stop()
+		time.Sleep(10 * time.Millisecond) // it follows
+		test(p, log, out)
+	})
+}
+
+func event(id string) string { return `{"id":"` + id + `"}` }
+
+func TestAnEventThatAnOlderTransactionHidesComesSoonAfterIt(t *testing.T) {
+	t.Parallel()
+	publishing(t, func(p *publisher, log *eventLog, out *postedBus) {
+		committed := time.Since(out.began)
+		first, second := log.commit(alice, 1, event("seen")), log.commit(alice, 2, event("hidden"))
+		log.hide(1)
+		p.committed([]*unit{first, second})
+		time.Sleep(40 * time.Millisecond)
+		if got := out.ids(); got != "[seen]" {
+			t.Fatalf("sent %s, want the one that is shown", got)
+		}
+		log.hide(0)
+		time.Sleep(time.Second)
+		if got := out.ids(); got != "[seen hidden]" {
+			t.Fatalf("sent %s, want both", got)
+		}
+		if took := out.at["seen"] - committed; took > 10*time.Millisecond {
+			t.Errorf("an event is sent %v after its commit", took)
+		}
+		if took := out.at["hidden"] - committed; took > 100*time.Millisecond {
+			t.Errorf("an event that was hidden for 40 ms is sent %v after its commit", took)
+		}
+		log.looks = 0
+		time.Sleep(time.Minute)
+		if log.looks > 40 {
+			t.Errorf("%d looks in a minute in which nothing happens", log.looks)
+		}
+	})
+}
+
+func TestAnEventThatCannotBeSentHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	publishing(t, func(p *publisher, log *eventLog, out *postedBus) {
+		p.committed([]*unit{log.commit(alice, 1, event("before")), log.commit(alice, 7, "not JSON"), log.commit(alice, 1, event("after"))})
+		time.Sleep(time.Second)
+		own, ok := p.engine.cfg.Bus.(*inproc.Bus)
+		if !ok {
+			t.Fatal("the engine is on another bus")
+		}
+		dead := own.Dead()
+		if got := out.ids(); got != "[before after]" || len(dead) != 1 || dead[0].ID != "server-7-0" || p.engine.stats.dead.Load() != 1 {
+			t.Errorf("sent %s, dead letters %+v, want the one that cannot be read there", got, dead)
+		}
+	})
+}
+
+func TestEventsOfAnAccountThatIsFollowedLateComeOnceAndInOrder(t *testing.T) {
+	t.Parallel()
+	publishing(t, func(p *publisher, log *eventLog, out *postedBus) {
+		for n := range 3 * publishPage { // alice was left at the begin
+			log.commit(alice, 1, event(fmt.Sprint("a", n)))
+			log.commit(bob, 2, event(fmt.Sprint("b", n)))
+			log.commit(nobody, 3, event("nobody's"))
+		}
+		log.mu.Lock()
+		log.sent[bob] = "100" // an owner before has kept less than it has sent
+		log.mu.Unlock()
+		p.engine.here[schemas.ShardOf(bob)].Store(false)
+		time.Sleep(3 * followEvery)
+		before := log.sent[bob]
+		p.engine.here[schemas.ShardOf(bob)].Store(true)
+		time.Sleep(3 * followEvery)
+		next := map[byte]int{'a': 0, 'b': 0}
+		for i, id := range out.sent {
+			kind := id[0]
+			if kind == 'b' && next[kind] == 0 {
+				next[kind], _ = strconv.Atoi(id[1:])
+			}
+			if id != fmt.Sprintf("%c%d", kind, next[kind]) {
+				t.Fatalf("number %d is %s, want %c%d", i, id, kind, next[kind])
+			}
+			next[kind]++
+		}
+		if next['a'] != 3*publishPage || next['b'] != 3*publishPage {
+			t.Errorf("sent up to %v, want %d of both; bob was left at %s", next, 3*publishPage, before)
+		}
+		if number(log.sent[alice]) != len(log.events)-2 || number(log.sent[bob]) != len(log.events)-1 {
+			t.Errorf("kept %v of %d", log.sent, len(log.events))
+		}
+	})
 }

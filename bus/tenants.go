@@ -27,6 +27,9 @@ func RepliesQueue(user string) Address { return Address("replies." + user) }
 // EventsQueue is where a user finds the events of its account.
 func EventsQueue(user string) Address { return Address("events." + user) }
 
+// MaxName is how many bytes a name or an id in the head of a message may have: a longer one would break a connection of AMQP.
+const MaxName = 255
+
 // Owns tells whether a queue is one of those that a user reads.
 func Owns(user string, a Address) bool {
 	for _, own := range []Address{RepliesQueue(user), EventsQueue(user)} {

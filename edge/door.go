@@ -18,6 +18,9 @@ const usersEvery = 2 * time.Second
 type Door struct {
 	Bus   bus.Tenants
 	Users storage.BusUsers
+	// Queues and Subscriptions are for those who order further queues of events.
+	Queues        bus.Subscriptions
+	Subscriptions storage.Subscriptions
 }
 
 // door takes the commands of the tenants' bus: each becomes the same order as its route makes of a request.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/storage"
 )
 
@@ -28,9 +29,13 @@ type Deps struct {
 	Watches    *Watches
 	Limits     storage.Limits
 	Backups    storage.Backups
-	Log        *slog.Logger
-	Now        func() time.Time
-	PublicURL  string // scheme and authority, without a slash at its end
+	// BusUsers, Queues and Subscriptions are nil where no bus reaches tenants.
+	BusUsers      storage.BusUsers
+	Queues        bus.Subscriptions
+	Subscriptions storage.Subscriptions
+	Log           *slog.Logger
+	Now           func() time.Time
+	PublicURL     string // scheme and authority, without a slash at its end
 }
 
 // Commands sends orders to actors.

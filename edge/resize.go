@@ -20,7 +20,7 @@ func ResizeOrder(v document.Value) (Order, error) {
 	if v.Kind != document.Object {
 		return o, schemas.Errorf(schemas.KindInvalid, "resize must be an object.")
 	}
-	if err := ResizeMembers.check(v, "resize"); err != nil {
+	if err := ResizeMembers.Check(v, "resize"); err != nil {
 		return o, err
 	}
 	flavor, ok := whole(v, "flavorId")

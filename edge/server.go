@@ -124,6 +124,9 @@ func New(c Config) (*Server, error) {
 		Commands: send, Operations: s.operations,
 		Reader: c.Reader, Events: c.Events, Watches: s.watches, Limits: c.Limits, Backups: c.Backups, Log: c.Log, Now: c.Now, PublicURL: c.PublicURL,
 	}
+	if c.Door != nil {
+		d.BusUsers, d.Queues, d.Subscriptions = c.Door.Users, c.Door.Queues, c.Door.Subscriptions
+	}
 	if err := mountAll(s.router, d, c.Modules); err != nil {
 		return nil, err
 	}

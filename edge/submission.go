@@ -28,8 +28,8 @@ type Submission struct {
 // Members are the members that an object may have, each with those of its own; nil: anything. Of a list it is each item.
 type Members map[string]Members
 
-// check refuses the first member that is not known.
-func (m Members) check(v document.Value, path string) error {
+// Check refuses the first member that is not known.
+func (m Members) Check(v document.Value, path string) error {
 	if m == nil {
 		return nil
 	}
@@ -38,12 +38,12 @@ func (m Members) check(v document.Value, path string) error {
 		if !ok {
 			return schemas.Errorf(schemas.KindInvalid, "%s has an unknown member: %.60q.", path, name)
 		}
-		if err := known.check(inner, path+"."+name); err != nil {
+		if err := known.Check(inner, path+"."+name); err != nil {
 			return err
 		}
 	}
 	for _, item := range v.Items() {
-		if err := m.check(item, path); err != nil {
+		if err := m.Check(item, path); err != nil {
 			return err
 		}
 	}
@@ -74,7 +74,7 @@ func (s *Submission) order(text []byte) (Order, error) {
 	if params.Kind != document.Object {
 		return Order{}, schemas.Errorf(schemas.KindInvalid, "params must be an object.")
 	}
-	if err := s.Params.check(params, "params"); err != nil {
+	if err := s.Params.Check(params, "params"); err != nil {
 		return Order{}, err
 	}
 	target, err := readTarget(doc)

@@ -34,6 +34,28 @@ type BusUser struct {
 type EventCursors interface {
 	// SentEvents is how far the events of an account are sent; "": none are.
 	SentEvents(ctx context.Context, account schemas.AccountID) (Cursor, error)
-	// SaveSentEvents keeps that.
-	SaveSentEvents(ctx context.Context, account schemas.AccountID, upTo Cursor) error
+	// SaveSentEvents keeps that of some accounts.
+	SaveSentEvents(ctx context.Context, upTo map[schemas.AccountID]Cursor) error
+}
+
+// Subscription is a queue of events that was ordered.
+type Subscription struct {
+	schemas.Subscription
+
+	Account schemas.AccountID
+	Created time.Time
+}
+
+// MaxSubscriptions is how many an account may have. Source: docs/numbers.md.
+const MaxSubscriptions = 20
+
+// Subscriptions is for who makes queues of events for the programs of an account.
+type Subscriptions interface {
+	// Subscriptions lists those of an account by user and name.
+	Subscriptions(ctx context.Context, account schemas.AccountID) ([]Subscription, error)
+	// CreateSubscription keeps one of an account, and returns the one that is kept. Again it changes nothing; another one of
+	// the same user and name is a *schemas.Error of KindConflict, one too many of KindLimit.
+	CreateSubscription(ctx context.Context, account schemas.AccountID, s schemas.Subscription) (Subscription, error)
+	// DeleteSubscription forgets one of an account, or is ErrNotFound.
+	DeleteSubscription(ctx context.Context, account schemas.AccountID, user, name string) error
 }

@@ -59,6 +59,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	LimitSetter
 	BusUsers
 	BusUserSetter
+	Subscriptions
 	EventCursors
 	Backups
 	Operator

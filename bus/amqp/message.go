@@ -14,8 +14,6 @@ import (
 const (
 	// expiresHeader holds the instant, in nanoseconds since 1970: AMQP's own timestamp counts seconds.
 	expiresHeader = "ozone-expires"
-	// maxName is how long AMQP lets a name or an id be; a longer one breaks the connection.
-	maxName = 255
 	// maxTTL is as long as the broker lets a message live and then die. Longer counts as for ever.
 	maxTTL = (1<<32 - 1) * time.Millisecond
 )
@@ -29,8 +27,8 @@ type publishing struct {
 
 func (b *Bus) publishing(to bus.Address, m bus.Message) (publishing, error) {
 	for _, name := range []string{string(to), m.ID, string(m.Type), m.CorrelationID, string(m.ReplyTo)} {
-		if len(name) > maxName {
-			return publishing{}, fmt.Errorf("publish to %.40s: %.40s... is longer than %d bytes", to, name, maxName)
+		if len(name) > bus.MaxName {
+			return publishing{}, fmt.Errorf("publish to %.40s: %.40s... is longer than %d bytes", to, name, bus.MaxName)
 		}
 	}
 	p := publishing{key: string(to), Publishing: amqp091.Publishing{

@@ -92,8 +92,8 @@ func (t *Tenants) Post(ctx context.Context, posts ...bus.Post) error {
 
 func posting(m *bus.Post) (publishing, error) {
 	for _, name := range []string{m.Key, m.ID, m.Type, m.CorrelationID} {
-		if len(name) > maxName {
-			return publishing{}, fmt.Errorf("post to %.40s: %.40s... is longer than %d bytes", m.Key, name, maxName)
+		if len(name) > bus.MaxName {
+			return publishing{}, fmt.Errorf("post to %.40s: %.40s... is longer than %d bytes", m.Key, name, bus.MaxName)
 		}
 	}
 	p := publishing{exchange: m.Topic, key: m.Key, topic: m.Topic != "", Publishing: amqp091.Publishing{

@@ -6,7 +6,7 @@ import (
 	"github.com/ozonecloud/ozone/bus"
 )
 
-// What is in the tenants' virtual host. Admin makes it; nodes and tenants have no right to. Source: docs/bus.md.
+// What is in the tenants' virtual host. Admin makes it, and nodes make queues of events; tenants have no right to. Source: docs/bus.md.
 //
 // exchangeTenantsDead has what tenants sent and nobody could take, with a queue of the same name.
 const exchangeTenantsDead = "dead"
@@ -32,9 +32,12 @@ func userRights(user string) rights {
 	return rights{Configure: "^$", Write: `^ingress\.` + user + "$", Read: `^(events|replies)\.` + user + `(\..*)?$`}
 }
 
-// nodeRights are those of the nodes' user.
+// nodeRights are those of the nodes' user: beside what they need to send and to take they make subscriptions, and nothing else.
 func nodeRights() rights {
-	return rights{Configure: "^$", Write: `^(amq\.default|events|dead)$`, Read: `^(ingress\..*|expired|dead)$`}
+	return rights{
+		Configure: `^events\.[a-z0-9_-]+\.[a-z0-9_-]+$`, Write: `^(amq\.default|events(\.[a-z0-9_-]+\.[a-z0-9_-]+)?|dead)$`,
+		Read: `^(ingress\..*|expired|dead|events)$`,
+	}
 }
 
 type rights struct {

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -10,6 +11,7 @@ import (
 
 var busUserCases = []testCase{
 	{"users of the bus belong to an account", testBusUsers},
+	{"subscriptions belong to an account and a user", testSubscriptions},
 	{"how far events are sent is kept by account", testSentEvents},
 }
 
@@ -52,17 +54,69 @@ func testBusUsers(r *rig) {
 
 func testSentEvents(r *rig) {
 	t, s := r.t, r.s
-	for _, upTo := range []storage.Cursor{"", "a.1", "b.2"} {
-		if upTo != "" {
-			if err := s.SaveSentEvents(t.Context(), alice, upTo); err != nil {
-				t.Fatal(err)
+	for _, upTo := range []map[schemas.AccountID]storage.Cursor{nil, {alice: "a.1"}, {bob: "b.1", alice: "a.2"}} {
+		if err := s.SaveSentEvents(t.Context(), upTo); err != nil {
+			t.Fatal(err)
+		}
+		for _, account := range []schemas.AccountID{alice, bob} {
+			if got, err := s.SentEvents(t.Context(), account); err != nil || got != upTo[account] {
+				t.Errorf("SentEvents(%d) = %q, %v, want %q", account, got, err, upTo[account])
 			}
 		}
-		if got, err := s.SentEvents(t.Context(), alice); err != nil || got != upTo {
-			t.Errorf("SentEvents() = %q, %v, want %q", got, err, upTo)
+	}
+}
+
+func testSubscriptions(r *rig) {
+	t, s := r.t, r.s
+	if _, err := s.CreateAccount(t.Context(), schemas.Account{ID: alice, Name: "a"}, "a", []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateBusUser(t.Context(), "shop", alice); err != nil {
+		t.Fatal(err)
+	}
+	wanted := schemas.Subscription{User: "shop", Name: "errors", Types: []string{"server.*.error", "image"}, Server: 7}
+	made, err := s.CreateSubscription(t.Context(), alice, wanted)
+	if err != nil || made.Name != "errors" || made.Account != alice || made.Created.IsZero() || !slices.Equal(made.Types, wanted.Types) || made.Server != 7 {
+		t.Errorf("CreateSubscription() = %+v, %v", made, err)
+	}
+	if again, err := s.CreateSubscription(t.Context(), alice, wanted); err != nil || !again.Created.Equal(made.Created) {
+		t.Errorf("CreateSubscription() again = %+v, %v, want the first one", again, err)
+	}
+	wanted.Types = nil
+	if _, err := s.CreateSubscription(t.Context(), alice, wanted); kindOf(err) != schemas.KindConflict {
+		t.Errorf("CreateSubscription() of another one = %v, want a conflict", err)
+	}
+	for n := range storage.MaxSubscriptions - 1 {
+		if _, err := s.CreateSubscription(t.Context(), alice, schemas.Subscription{User: "shop", Name: fmt.Sprint(n)}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if got, err := s.SentEvents(t.Context(), bob); err != nil || got != "" {
-		t.Errorf("SentEvents() of another account = %q, %v, want none", got, err)
+	if _, err := s.CreateSubscription(t.Context(), alice, schemas.Subscription{User: "shop", Name: "one-more"}); kindOf(err) != schemas.KindLimit {
+		t.Errorf("CreateSubscription() of one too many = %v, want a limit", err)
 	}
+	if err := s.DeleteSubscription(t.Context(), bob, "shop", "errors"); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("DeleteSubscription() of another account's = %v, want ErrNotFound", err)
+	}
+	if err := s.DeleteSubscription(t.Context(), alice, "shop", "errors"); err != nil {
+		t.Errorf("DeleteSubscription() = %v", err)
+	}
+	if list, err := s.Subscriptions(t.Context(), bob); err != nil || len(list) != 0 {
+		t.Errorf("Subscriptions() of another account = %+v, %v, want none", list, err)
+	}
+	if list, err := s.Subscriptions(t.Context(), alice); err != nil || len(list) != storage.MaxSubscriptions-1 || list[0].Types != nil {
+		t.Errorf("Subscriptions() = %+v, %v, want those without the one that was deleted", list, err)
+	}
+	if err := s.DeleteBusUser(t.Context(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.Subscriptions(t.Context(), alice); err != nil || len(list) != 0 {
+		t.Errorf("Subscriptions() without their user = %+v, %v, want none", list, err)
+	}
+}
+
+func kindOf(err error) schemas.Kind {
+	if e, ok := errors.AsType[*schemas.Error](err); ok {
+		return e.Kind
+	}
+	return ""
 }

@@ -49,6 +49,8 @@ type Servers interface {
 	Fresh(ctx context.Context, like string) (bus, store string, err error)
 	// CPU is the processor time that each server has used, by its name.
 	CPU() (map[string]time.Duration, error)
+	// AdminURL is where the broker's management API is.
+	AdminURL() string
 }
 
 // rows is the table in its order. The idle actors come last: they are given the time of all others to be unloaded.
@@ -58,11 +60,16 @@ var rows = []row{
 	{"create", "create -> ACTIVE", measureCreate},
 	{"reboot", "reboot accepted -> ACTIVE", measureReboot},
 	{"start", "start to ready", measureStart},
+	{"events", "an event decided -> with its subscriber, 500 commands/s offered", measureEvents},
+	{"flood", "a command over the bus answered, while another program floods", measureFlood},
 	{"idle", "idle loaded server actor over its state", measureIdle},
 }
 
-// onServers tells whether a row is measured on servers too: the others are of one process.
+// onServers tells whether a row is measured on servers: the others are of one process.
 func onServers(name string) bool { return name != "start" && name != "idle" }
+
+// embedded tells whether a row is measured on an embedded node: the others need a broker.
+func embedded(name string) bool { return name != "events" && name != "flood" }
 
 // Names lists the rows.
 func Names() []string {
@@ -121,7 +128,7 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (err error) {
 }
 
 func (b *bench) wants(name string) bool {
-	if b.cfg.Servers != nil && !onServers(name) {
+	if b.cfg.Servers != nil && !onServers(name) || b.cfg.Servers == nil && !embedded(name) {
 		return false
 	}
 	return len(b.cfg.Only) == 0 || slices.Contains(b.cfg.Only, name)
@@ -178,6 +185,8 @@ type rig struct {
 	edge    *node.Node // the same one, unless it is apart
 	gen     *load.Generator
 	servers Servers
+	bus     string // URLs on servers
+	store   string
 	tenants []tenant
 }
 
@@ -196,12 +205,14 @@ func (b *bench) start(ctx context.Context, name string) (*rig, error) {
 		return nil, fmt.Errorf("copy template: %w %s", err, out)
 	}
 	cfg := node.Config{Binary: b.cfg.Binary, Dir: dir, Args: b.args()}
+	r := &rig{servers: b.cfg.Servers}
 	if b.cfg.Servers != nil {
 		bus, store, err := b.cfg.Servers.Fresh(ctx, b.store)
 		if err != nil {
 			return nil, err
 		}
 		cfg.Env = onURLs(bus, store)
+		r.bus, r.store = bus, store
 	}
 	if b.cfg.Apart {
 		cfg.Args = append(cfg.Args, "--roles", "engine,host")
@@ -210,7 +221,7 @@ func (b *bench) start(ctx context.Context, name string) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{node: n, edge: n, servers: b.cfg.Servers}
+	r.node, r.edge = n, n
 	if b.cfg.Apart {
 		cfg.Args = []string{"--roles", "edge", "--log-level", "warn", "--secret-key-file", filepath.Join(dir, "secret.key")}
 		cfg.Dir += ".edge"
@@ -226,7 +237,9 @@ func (b *bench) start(ctx context.Context, name string) (*rig, error) {
 }
 
 // onURLs is the environment of a node on servers; in its arguments everybody could read the passwords.
-func onURLs(bus, store string) []string { return []string{"OZONE_BUS=" + bus, "OZONE_STORE=" + store} }
+func onURLs(bus, store string) []string {
+	return []string{"OZONE_BUS=" + bus, "OZONE_STORE=" + store, "OZONE_TENANTS_VHOST=" + tenantsOf(bus)}
+}
 
 // stop ends the node and forgets its data.
 func (r *rig) stop() error {

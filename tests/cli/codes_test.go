@@ -39,6 +39,7 @@ func TestExitCodesSayWhoMustActAndTextsSayHow(t *testing.T) {
 		{"server show nobody", 3, `there is no server "nobody". The list command shows what there is.`},
 		{"server create --image 99 --flavor 1", 3, "image not found"},
 		{"operation show 0193", 3, "itemNotFound"},
+		{"subscription create mine --types server.*.error", 1, "RabbitMQ"},
 		{"server list --url http://127.0.0.1:1 --user me --key x --retry 200ms", 4, "No answer from http://127.0.0.1:1"},
 		{"server list --url " + n.URL() + " --user me --key wrong", 5, "Log in with ozone login."},
 		{"login --url " + n.URL() + " --user me --key wrong", 5, "Invalid user name or API key (unauthorized)."},

@@ -36,6 +36,8 @@ type victims interface {
 // inspected is what the judges look at.
 type inspected interface {
 	account(ctx context.Context, user string) (node.Account, error)
+	// programs gives tenants a client on the bus, where there is one.
+	programs(ctx context.Context, of []*tenant) error
 	audit(ctx context.Context) (string, error)
 	// hosts is the directory of the simulated hosts.
 	hosts() string

@@ -39,6 +39,9 @@ func (e *embedded) account(ctx context.Context, user string) (node.Account, erro
 	return e.Account(ctx, user, node.Unlimited)
 }
 
+// programs does nothing: a bus in the memory of a process is reached by nobody else.
+func (e *embedded) programs(context.Context, []*tenant) error { return nil }
+
 func (e *embedded) audit(ctx context.Context) (string, error) { return e.Audit(ctx) }
 
 func (e *embedded) hosts() string { return filepath.Join(e.Dir(), hostsDir) }

@@ -1,6 +1,8 @@
 package kills
 
 import (
+	"fmt"
+	"hash/fnv"
 	"net/http"
 	"sync"
 	"time"
@@ -18,6 +20,32 @@ type command struct {
 	mu      sync.Mutex
 	answers []answer // guarded by mu
 	created int64    // guarded by mu; id of what it made
+	sends   int      // guarded by mu
+}
+
+// overBus tells whether the next sending goes over the bus. The same seed makes the same choices.
+func (c *command) overBus() bool {
+	if c.key == "" || c.tenant.program == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sends++
+	h := fnv.New32a()
+	_, _ = fmt.Fprint(h, c.key, c.sends) // it never fails
+	return h.Sum32()%100 < busShare
+}
+
+// busShare is how many of a hundred commands with a key go over the bus: of all some forty.
+const busShare = 45
+
+// made notes the id of what an accepted command made.
+func (c *command) made(id int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.action == "server.create" || c.action == "server.image" {
+		c.created = id
+	}
 }
 
 // answer is one answer; status 0 means that the connection ended without one.

@@ -58,6 +58,8 @@ type run struct {
 	checked int                          // of the journal's commands, how many were looked for in the store after a kill
 	known   map[schemas.OperationID]bool // operations that hosts worked for and that were looked for in the store
 	random  *rand.Rand
+
+	subscribers []*subscriber
 }
 
 // Run runs a cloud under load, kills cfg.Kills times and reports what was seen. An error means that the run itself
@@ -70,12 +72,20 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if err := r.start(ctx); err != nil {
 		return r.report, err
 	}
+	unsubscribe := r.follow(ctx)
+	defer unsubscribe()
 	if err := r.loadAndKill(ctx); err != nil {
 		return r.report, err
 	}
 	err := r.settle(ctx)
 	if err == nil {
 		err = r.judge(ctx)
+	}
+	if err == nil {
+		err = r.judgeSubscribers(ctx, unsubscribe)
+	}
+	for _, t := range r.tenants {
+		t.program.end()
 	}
 	return r.report, errors.Join(err, r.cloud.stop())
 }
@@ -110,9 +120,28 @@ func (r *run) start(ctx context.Context) error {
 		}
 		r.tenants = append(r.tenants, t)
 	}
+	if err := r.cloud.programs(ctx, r.tenants); err != nil {
+		return err
+	}
+	if err := r.subscribe(ctx); err != nil {
+		return err
+	}
 	r.gate.open()
 	r.cfg.Log("%d accounts on %v after %s", len(r.tenants), urls, time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// follow runs the subscribers until end is called, which may be twice.
+func (r *run) follow(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	for _, s := range r.subscribers {
+		all.Go(func() { s.run(ctx) })
+	}
+	return func() {
+		cancel()
+		all.Wait()
+	}
 }
 
 // loadAndKill runs the clients and kills under them; when it returns the clients have ended and the cloud runs.

@@ -32,6 +32,12 @@ type Report struct {
 	Orphans  int // operations that hosts worked for and no row names
 	// Forgotten are commands that were answered 503 though broker and database were there.
 	Forgotten int
+	// Blind are subscribers that saw something wrong, or did not know at the end what the cloud has.
+	Blind int
+
+	Followed []int // events that each subscriber got
+	Again    int   // events that came again
+	Lives    int   // of all subscribers
 
 	Log        int64         // bytes of the longest write-ahead log that a kill left
 	Quiet      time.Duration // from the end of the load to the last operation's end
@@ -98,9 +104,10 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "%s, until its accounts answer: %s of %d\n", what, spread(r.Answers[what]), len(r.Answers[what]))
 	}
 	fmt.Fprintf(&b, "servers at the end %d, power switches %d, longest log of the store %d MiB\n", r.Servers, r.Switches, r.Log>>20)
+	fmt.Fprintf(&b, "subscribers %d, which died %d times, events of each %v, and %d again\n", len(r.Followed), r.Lives, r.Followed, r.Again)
 	fmt.Fprintf(&b, "kills that met a step under way: %s\n", counts(r.Steps))
-	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, forgotten %d, wrong in all %d",
-		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, r.Forgotten, len(r.Broken)+r.More)
+	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, forgotten %d, blind %d, wrong in all %d",
+		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, r.Forgotten, r.Blind, len(r.Broken)+r.More)
 	for _, s := range r.Broken {
 		b.WriteString("\n- " + s)
 	}

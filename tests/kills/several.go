@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ozonecloud/ozone"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/tests/node"
 	"github.com/ozonecloud/ozone/tests/rig"
@@ -80,8 +81,8 @@ func (s *several) start(ctx context.Context) ([]string, error) {
 func (s *several) add(ctx context.Context, to *[]*node.Node, dir string, args []string) error {
 	cfg := s.run.cfg
 	n, err := node.Start(ctx, node.Config{
-		Binary: cfg.Binary, Dir: dir, Env: append([]string{"OZONE_BUS=" + s.on.Bus, "OZONE_STORE=" + s.on.Store}, cfg.Env...),
-		Args: append(args, "--log-level", "warn"),
+		Binary: cfg.Binary, Dir: dir, Args: append(args, "--log-level", "warn"),
+		Env: append([]string{"OZONE_BUS=" + s.on.Bus, "OZONE_STORE=" + s.on.Store, "OZONE_TENANTS_VHOST=" + s.tenantsVhost()}, cfg.Env...),
 	})
 	if err == nil {
 		*to = append(*to, n)
@@ -91,6 +92,31 @@ func (s *several) add(ctx context.Context, to *[]*node.Node, dir string, args []
 
 func (s *several) account(ctx context.Context, user string) (node.Account, error) {
 	return s.engines[0].Account(ctx, user, node.Unlimited)
+}
+
+// followed is how long it takes until events of an account with a new user are sent. Source: docs/bus.md.
+const followed = 2500 * time.Millisecond
+
+func (s *several) programs(ctx context.Context, of []*tenant) (err error) {
+	o, err := ozone.OpenBusOperator(ctx, ozone.Config{Bus: s.on.Bus, Store: s.on.Store, TenantsVhost: s.tenantsVhost()}, s.on.Broker.AdminURL())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
+	for i, t := range of {
+		c, err := o.CreateUser(ctx, schemas.AccountID(t.account.ID), fmt.Sprintf("%s-%d", s.tenantsVhost(), i))
+		if err != nil {
+			return err
+		}
+		t.program = newProgram(c.URL, c.User)
+	}
+	pause(ctx, followed)
+	return nil
+}
+
+// tenantsVhost is the tenants' virtual host of this cloud.
+func (s *several) tenantsVhost() string {
+	return "of-" + s.on.Bus[strings.LastIndexByte(s.on.Bus, '/')+1:]
 }
 
 func (s *several) audit(ctx context.Context) (string, error) {

@@ -14,12 +14,14 @@ import (
 // tenant is an account with a client at each edge. Its requests go through the edges in turn, repetitions too.
 type tenant struct {
 	account node.Account
+	urls    []string // of the edges
 	edges   []*client.Client
 	turn    atomic.Uint64
+	program *program // nil: the cloud has no bus for tenants
 }
 
 func newTenant(ctx context.Context, urls []string, a node.Account) (*tenant, error) {
-	t := &tenant{account: a}
+	t := &tenant{account: a, urls: urls}
 	for _, url := range urls {
 		c := client.New(url, a.User, a.Key)
 		if err := c.Login(ctx); err != nil {

@@ -249,6 +249,9 @@ func (w *worker) send(ctx context.Context, c *command) {
 
 // send sends the command and notes the answer. Nobody hangs up: only the node's death leaves a command without an answer.
 func (c *command) send(ctx context.Context) answer {
+	if c.overBus() {
+		return c.tenant.program.send(ctx, c)
+	}
 	var body any
 	if c.body != "" {
 		body = c.body
@@ -279,9 +282,7 @@ func (c *command) send(ctx context.Context) answer {
 		ID int64 `json:"id"`
 	}
 	if reply.Decode("server", &made) == nil || reply.Decode("image", &made) == nil {
-		c.mu.Lock()
-		c.created = made.ID
-		c.mu.Unlock()
+		c.made(made.ID)
 	}
 	return a
 }

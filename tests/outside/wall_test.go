@@ -20,6 +20,7 @@ var bodies = map[string]string{
 	"POST backup_schedule":  `{"backupSchedule":{"enabled":true,"daily":"H_0400_0600"}}`,
 	"POST images":           `{"image":{"serverId":SERVER,"name":"taken"}}`,
 	"PUT {address}":         `{"shareIp":{"sharedIpGroupId":GROUP}}`,
+	"POST subscriptions":    `{"subscription":{"name":"taken","server":SERVER}}`,
 	"POST shared_ip_groups": `{"sharedIpGroup":{"name":"taken","server":SERVER}}`,
 }
 

@@ -80,6 +80,20 @@ func (d *door) forges(t *testing.T) {
 	if v := o.await("x-death", 1); v.kind != "command.accepted" {
 		t.Errorf("forged x-death: %+v", v)
 	}
+	err := o.raw(func(ch *amqp091.Channel) error {
+		const own = "amq.rabbitmq.reply-to" // the broker's way around queues: nobody could vouch for who reads there
+		if _, err := ch.Consume(own, "", true, false, false, false, nil); err != nil {
+			return err
+		}
+		p := forged("direct-reply")
+		p.ReplyTo = own
+		return ch.PublishWithContext(t.Context(), "ingress.other", "", false, false, p)
+	})
+	if err == nil {
+		if v := o.await("direct-reply", 1); v.kind != "command.rejected" || !strings.Contains(v.Message, "reply_to") {
+			t.Errorf("amq.rabbitmq.reply-to: %+v, want it rejected", v)
+		}
+	}
 	list, err := d.alice.Servers(t.Context())
 	for _, s := range list {
 		if s.Name == "forged" {

@@ -31,7 +31,7 @@ type outsider struct {
 
 // verdict is an answer: one of command.accepted and command.rejected.
 type verdict struct {
-	kind, trace string
+	kind, trace, text string
 
 	Operation string
 	Target    struct {
@@ -91,7 +91,7 @@ func (o *outsider) open() (err error) {
 	}
 	go func() { // ends with the connection
 		for d := range in {
-			v := verdict{kind: d.Type}
+			v := verdict{kind: d.Type, text: string(d.Body)}
 			v.trace, _ = d.Headers["traceparent"].(string)
 			if err := json.Unmarshal(d.Body, &v); err != nil || d.ContentType != "application/json" {
 				o.t.Errorf("answer %q of %q: %v", d.Body, d.ContentType, err)
@@ -155,6 +155,21 @@ func (o *outsider) within(patience time.Duration, id string, n int) (verdict, er
 	}
 }
 
+// answersOf are the answers to correlation ids that begin so, as they came.
+func (o *outsider) answersOf(prefix string) map[string]string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := map[string]string{}
+	for id, answers := range o.answers {
+		for _, v := range answers {
+			if strings.HasPrefix(id, prefix) {
+				all[id] += v.text
+			}
+		}
+	}
+	return all
+}
+
 // ask sends a command and waits for its first answer.
 func (o *outsider) ask(kind, id, body string, change ...func(*amqp091.Publishing)) verdict {
 	o.t.Helper()
@@ -180,6 +195,20 @@ func (o *outsider) accepted(kind, id, body string, change ...func(*amqp091.Publi
 		o.t.Fatalf("%s %s = %+v, want it accepted", kind, body, v)
 	}
 	return v
+}
+
+// next takes the next message of a queue, for which it waits.
+func (o *outsider) next(queue string) (amqp091.Delivery, error) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for range 1500 {
+		m, there, err := o.ch.Get(queue, true)
+		if there || err != nil {
+			return m, err
+		}
+		<-again.C
+	}
+	return amqp091.Delivery{}, fmt.Errorf("nothing comes in %s", queue)
 }
 
 // raw runs do on a channel of its own and returns the error with which the broker closed it.

@@ -2,6 +2,8 @@ package servers_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/rabbitmq/amqp091-go"
 
+	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/wire"
 )
 
@@ -46,6 +49,9 @@ func (d *door) event(t *testing.T, m *amqp091.Delivery, last map[string]int, bod
 		t.Fatalf("event %s %v: %s, %v", m.RoutingKey, m.Headers, m.Body, err)
 	}
 	wire.CheckEvent(t, m.Body)
+	if strings.Contains(string(m.Body), "canary") {
+		t.Errorf("a secret is in event %s", m.Body)
+	}
 	if known, again := bodies[e.ID]; again {
 		if known != string(m.Body) {
 			t.Errorf("event %s came as %s and as %s", e.ID, known, m.Body)
@@ -60,5 +66,58 @@ func (d *door) event(t *testing.T, m *amqp091.Delivery, last map[string]int, bod
 	last[e.PartitionKey] = n
 	if e.Type == "ozone.server.create.end" && strings.Contains(string(m.Body), `"name":"kill-`) {
 		created[e.PartitionKey] = true
+	}
+}
+
+// subscribes has alice order queues over HTTP: each gets what was ordered, and nothing else.
+func (d *door) subscribes(t *testing.T) {
+	order := func(c *client.Client, body string, status int, words string) {
+		t.Helper()
+		r, err := c.Ozone(t.Context(), http.MethodPost, "/subscriptions", []byte(body))
+		if err != nil || r.Status != status || !strings.Contains(string(r.Body), words) {
+			t.Errorf("POST %s = %+v %s, %v, want %d with %s", body, r, r.Body, err, status, words)
+		}
+	}
+	first, err := d.alice.ActiveServer(t.Context(), "watched")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := fmt.Sprintf(`{"subscription":{"name":"one","server":%d,"types":["server.update"]}}`, first.ID)
+	order(d.alice, `{"subscription":{"name":"ends","types":["server.create.end"],"user":"shop"}}`, http.StatusCreated, `"queue":"events.shop.ends"`)
+	order(d.alice, one, http.StatusCreated, `"types":["server.update"]`)
+	order(d.alice, one, http.StatusCreated, `"queue":"events.shop.one"`) // again it is the same
+	order(d.alice, `{"subscription":{"name":"one"}}`, http.StatusConflict, "exists")
+	order(d.alice, `{"subscription":{"name":"a.b"}}`, http.StatusBadRequest, "name")
+	order(d.alice, `{"subscription":{"name":"x","user":"other"}}`, http.StatusBadRequest, "user")
+	order(d.alice, `{"subscription":{"name":"x","account":1}}`, http.StatusBadRequest, "account")
+	order(d.bob, one, http.StatusNotFound, "itemNotFound")
+	if r, err := d.bob.Ozone(t.Context(), http.MethodDelete, "/subscriptions/events.shop.one", nil); err != nil || r.Status != http.StatusNotFound {
+		t.Errorf("DELETE of another's = %+v, %v, want 404", r, err)
+	}
+	o := d.shop
+	o.t = t
+	d.ends(t, o.accepted("server.update", "sub-1", fmt.Sprintf(`{"target":%d,"params":{"name":"renamed"}}`, first.ID)))
+	d.ends(t, o.accepted("server.create", "sub-2", `{"params":{"name":"second","imageId":1,"flavorId":1}}`))
+	for queue, want := range map[string]string{"events.shop.one": "ozone.server.update.end", "events.shop.ends": "ozone.server.create.end"} {
+		m, err := o.next(queue)
+		if err != nil || m.Type != want {
+			t.Errorf("%s has %s, %v, want %s", queue, m.Type, err, want)
+		}
+		if more, there, err := o.ch.Get(queue, true); err != nil || there {
+			t.Errorf("%s has %s too, %v", queue, more.Body, err)
+		}
+	}
+	r, err := d.alice.Ozone(t.Context(), http.MethodGet, "/subscriptions", nil)
+	if err != nil || strings.Count(string(r.Body), `"queue"`) != 2 {
+		t.Errorf("GET = %+v %s, %v, want both", r, r.Body, err)
+	}
+	for range 2 {
+		r, err = d.alice.Ozone(t.Context(), http.MethodDelete, "/subscriptions/events.shop.one", nil)
+	}
+	if err != nil || r.Status != http.StatusNotFound {
+		t.Errorf("DELETE again = %+v, %v, want 404", r, err)
+	}
+	if out := d.command(t, "bus", "queue", "list", "shop"); strings.Contains(out, "events.shop.one") || !strings.Contains(out, "events.shop.ends") {
+		t.Errorf("bus queue list: %s", out)
 	}
 }

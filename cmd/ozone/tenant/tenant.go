@@ -16,6 +16,8 @@ type Commands struct {
 	Limits    limitsCmd    `cmd:"" help:"What the account may have and how often it may ask."`
 	Operation operationCmd `cmd:"" help:"Operations: what became of each request."`
 	Events    eventsCmd    `cmd:"" help:"Events: each change of the account's servers, images and groups."`
+
+	Subscription subscriptionCmd `cmd:"" help:"Queues of events for programs on the bus."`
 }
 
 // Env is where commands read and write.

@@ -67,9 +67,12 @@ func (s *Store) CreateBusUser(ctx context.Context, name string, account schemas.
 	})
 }
 
-// DeleteBusUser ends a user.
+// DeleteBusUser ends a user, with its subscriptions.
 func (s *Store) DeleteBusUser(ctx context.Context, name string) error {
 	return s.writing(ctx, "delete bus user", func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, deleteSubscriptions, name); err != nil {
+			return err
+		}
 		result, err := tx.ExecContext(ctx, deleteBusUser, name)
 		if err != nil {
 			return err

@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -25,10 +27,15 @@ func (s *Store) SentEvents(ctx context.Context, account schemas.AccountID) (stor
 	})
 }
 
-// SaveSentEvents keeps how far the events of an account are sent.
-func (s *Store) SaveSentEvents(ctx context.Context, account schemas.AccountID, upTo storage.Cursor) error {
+// SaveSentEvents keeps how far the events of some accounts are sent.
+func (s *Store) SaveSentEvents(ctx context.Context, upTo map[schemas.AccountID]storage.Cursor) error {
+	accounts := slices.Sorted(maps.Keys(upTo)) // two who save the same must not wait for one another
 	return s.writing(ctx, "save how far events are sent", func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, putSentEvents, int64(account), string(upTo))
-		return err
+		for _, account := range accounts {
+			if _, err := tx.ExecContext(ctx, putSentEvents, int64(account), string(upTo[account])); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

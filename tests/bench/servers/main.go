@@ -60,6 +60,7 @@ func (s *servers) Fresh(ctx context.Context, like string) (bus, store string, er
 		if err := s.Broker.DropVhost(ctx, vhost(s.vhosts)); err != nil {
 			return "", "", err
 		}
+		_ = s.Broker.DropVhost(ctx, vhost(s.vhosts)+"-tenants") // it is there when there were programs
 	}
 	s.vhosts++
 	if bus, err = s.Broker.NewVhost(ctx, vhost(s.vhosts)); err != nil {
@@ -72,6 +73,9 @@ func (s *servers) Fresh(ctx context.Context, like string) (bus, store string, er
 	}
 	return bus, store, err
 }
+
+// AdminURL is where the broker's management API is.
+func (s *servers) AdminURL() string { return s.Broker.AdminURL() }
 
 func vhost(n int) string { return fmt.Sprint("bench", n) }
 

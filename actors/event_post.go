@@ -1,0 +1,62 @@
+package actors
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/storage"
+)
+
+// mostEvent is how large an event that is sent may be: its head must fit into one frame of AMQP, 128 KiB. Measured: with
+// everything that a server may have some 4 KiB.
+const mostEvent = 64 << 10
+
+// eventPost is a stored event as it goes to tenants: its body as it is, its members in the head too.
+func eventPost(e *storage.EventRow) (bus.Post, error) {
+	var members map[string]any
+	if err := json.Unmarshal(e.Body, &members); err != nil {
+		return bus.Post{}, fmt.Errorf("its body cannot be read: %w", err)
+	}
+	text := map[string]string{}
+	headers := map[string]string{}
+	long := len(e.Body)
+	for name, value := range members {
+		if s, ok := value.(string); ok {
+			text[name], headers["cloudEvents_"+name] = s, s
+			long += len(s)
+		}
+	}
+	p := bus.Post{
+		Topic: bus.TopicEvents, Key: eventKey(e), ID: text["id"], Type: e.Type, CorrelationID: text["correlationid"],
+		ContentType: "application/cloudevents+json", Headers: headers, Body: e.Body,
+	}
+	names := []string{p.Key, p.ID, p.Type, p.CorrelationID}
+	for name := range headers {
+		names = append(names, name)
+	}
+	switch {
+	case p.ID == "":
+		return p, errors.New("its body has no id")
+	case long > mostEvent:
+		return p, fmt.Errorf("it has more than %d bytes", mostEvent)
+	case slices.ContainsFunc(names, func(s string) bool { return len(s) > bus.MaxName }):
+		return p, fmt.Errorf("a name in it is longer than %d bytes", bus.MaxName)
+	}
+	return p, nil
+}
+
+// eventKey is <account>.<object>.<number>.<action>.<phase>, with - where a part is missing.
+func eventKey(e *storage.EventRow) string {
+	object, rest, _ := strings.Cut(strings.TrimPrefix(e.Type, "ozone."), ".")
+	action, phase, _ := strings.Cut(rest, ".")
+	for _, part := range []*string{&action, &phase} {
+		if *part == "" {
+			*part = "-"
+		}
+	}
+	return fmt.Sprintf("%d.%s.%d.%s.%s", e.Account, object, e.Ref.ID, action, phase)
+}
