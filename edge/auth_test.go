@@ -161,7 +161,7 @@ func TestTenantWall(t *testing.T) {
 		if !strings.Contains(route.Path, "{account}") {
 			continue
 		}
-		path := strings.NewReplacer("{account}", "1001", "{id}", "12", "{operation}", "0", "{address}", "198.18.0.7").Replace(route.Path)
+		path := strings.NewReplacer("{account}", "1001", "{id}", "12", "{operation}", "0", "{address}", "198.18.0.7", "{queue}", "events.shop.one").Replace(route.Path)
 		for kind, token := range map[string]string{"none": "", "other's": r.tokens[other], "forged": "x", "two": r.tokens[account] + "\r\nX-Auth-Token: x"} {
 			if res := r.as(token, route.Verb, path, ""); res.status != 401 || res.body != want {
 				t.Errorf("%s %s with token %s = %d %s", route.Verb, path, kind, res.status, res.body)

@@ -43,7 +43,7 @@ func TestEveryRouteOfAnAccountIs503WhileTheDatabaseIsAway(t *testing.T) {
 	known.away()
 	paths := strings.NewReplacer("{account}", "1001", "{id}", "12", "{address}", "198.18.0.7", "{operation}", "01890000-0000-7000-8000-000000000000")
 	for _, route := range known.server.Routes() {
-		if !strings.Contains(route.Path, "{account}") {
+		if !strings.Contains(route.Path, "{account}") || strings.Contains(route.Path, "/subscriptions") { // they look for a broker first
 			continue
 		}
 		what := route.Verb + " " + route.Path

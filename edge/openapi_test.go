@@ -147,6 +147,9 @@ func TestOpenAPIHasEveryRouteAndNoOther(t *testing.T) {
 		if takes := o.RequestBody != nil; takes != (route.MaxBody > 0) {
 			t.Errorf("%s %s: a body in schemas/openapi.json is %v, in the route %v", route.Verb, route.Path, takes, !takes)
 		}
+		if o.RequestBody != nil && len(o.RequestBody.Content["application/xml"].Schema) > 0 != (route.XML != nil) {
+			t.Errorf("%s %s: the route takes XML: %v; its requestBody in schemas/openapi.json says the contrary", route.Verb, route.Path, route.XML != nil)
+		}
 		if open := o.Security != nil; open == strings.Contains(route.Path, "{account}") {
 			t.Errorf("%s %s: \"security\": [] in schemas/openapi.json is for the routes that need no token, and for those alone", route.Verb, route.Path)
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/ozonecloud/ozone/edge/events"
 	"github.com/ozonecloud/ozone/edge/operations"
 	"github.com/ozonecloud/ozone/edge/servers"
+	"github.com/ozonecloud/ozone/edge/subscriptions"
 	v10 "github.com/ozonecloud/ozone/edge/v10"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
@@ -60,7 +61,7 @@ func newRig(tb testing.TB, change func(*edge.Config)) *rig {
 	c := edge.Config{
 		ID: "e1", Bus: b, Reader: r.rows, Events: r.rows, Tokens: r.rows, Limits: r.rows, Backups: r.rows, Sealer: sealer, Now: time.Now,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		PublicURL: "http://cloud.example:8774/", Modules: []edge.Module{v10.New(), operations.New(), events.New(), servers.New()},
+		PublicURL: "http://cloud.example:8774/", Modules: []edge.Module{v10.New(), operations.New(), events.New(), servers.New(), subscriptions.New()},
 		Metrics: func(w io.Writer) error { _, err := io.WriteString(w, "ozone_up 1\n"); return err },
 	}
 	if change != nil {

@@ -4,14 +4,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/ozonecloud/ozone/edge"
-	"github.com/ozonecloud/ozone/edge/subscriptions"
 )
 
 func TestWithoutABrokerASubscriptionIsAnsweredWithTheReason(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *edge.Config) { c.Modules = append(c.Modules, subscriptions.New()) })
+	r := newRig(t, nil)
 	const path = "/ozone/v1/1001/subscriptions"
 	for _, c := range []struct {
 		verb, path, body string
