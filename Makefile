@@ -19,9 +19,10 @@ run: build ## Run one node with everything embedded, data in ./.data
 .PHONY: check
 check: tidy-check lint race ## Formatting, lint, import rules, unit tests under the race detector
 
+# One package at a time, since each has the cores for itself; in it four tests, since most of the time they wait.
 .PHONY: test
 test: build rig asyncapi fuzz ## Every test
-	go test -p 1 -shuffle=on -timeout 20m ./...
+	go test -p 1 -parallel 4 -shuffle=on -timeout 20m ./...
 
 # The fuzz targets, each as package:target.
 FUZZED := ./edge:FuzzPath ./edge:FuzzCommands ./edge/v10:FuzzBodies ./edge/v10:FuzzXMLBodies ./edge/v10:FuzzPersonality ./schemas:FuzzMessages

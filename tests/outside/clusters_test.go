@@ -83,6 +83,7 @@ func TestAGroupStaysInItsCluster(t *testing.T) {
 
 // TestAReleasedAddressRests has a cloud with four public addresses, two in each cluster.
 func TestAReleasedAddressRests(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		const quarantine = 4 * time.Second
 		n := w.start(t, "--hosts", "sim:2", "--clusters", "2", "--public-pool", "198.18.0.0/29", "--quarantine", quarantine.String())

@@ -215,6 +215,7 @@ var contractFaults = []string{
 // TestEveryFaultOfTheContract gets every fault in both formats: from a node with a planted defect, which is the 500, from one without room and
 // from one that waits for nothing.
 func TestEveryFaultOfTheContract(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds the binary anew")
 	}

@@ -41,6 +41,7 @@ const (
 // TestAdmissionMatrix puts servers into each status that a tenant can reach and asks for everything that must be refused there.
 // Source: docs/api.md, admission matrix.
 func TestAdmissionMatrix(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--hosts", "sim:4", "--sim-delay", "1500ms")
 		c := nodetest.Client(t, n, "matrix")

@@ -208,6 +208,7 @@ func TestChecksComeInTheOrderOfTheContract(t *testing.T) {
 
 // TestIdleConnectionsEndAfter20Seconds waits on one connection to each kind of node at the same time.
 func TestIdleConnectionsEndAfter20Seconds(t *testing.T) {
+	t.Parallel()
 	requests := map[*way]string{}
 	for _, w := range ways {
 		c := w.tenant(t)

@@ -192,6 +192,7 @@ func TestAutomaticConfirmOutlivesTheProcess(t *testing.T) {
 }
 
 func TestCloudThatIsFullSaysSo(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--hosts", "sim:2", "--sim-ram", "1")
 		c := nodetest.Client(t, n, "user")

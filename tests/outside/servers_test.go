@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ozonecloud/ozone/tests/rig"
@@ -13,15 +14,14 @@ import (
 type servers struct {
 	once sync.Once
 	both *rig.Servers
-	err  error // why they are not there
-	lent int   // virtual hosts so far
+	err  error        // why they are not there
+	lent atomic.Int64 // virtual hosts so far
 }
 
 // lend gives a node a virtual host and a database until the test ends.
 func (s *servers) lend(t *testing.T) []string {
 	t.Helper()
-	s.lent++
-	vhost := strconv.Itoa(s.lent)
+	vhost := strconv.FormatInt(s.lent.Add(1), 10)
 	env, err := s.env(t.Context(), vhost)
 	if err != nil {
 		t.Fatal(err)

@@ -134,6 +134,7 @@ func TestOtherBadStartsAreRefusedInWords(t *testing.T) {
 // TestFullDiskLosesNothing fills the disk under a load twice: for a while, which is waited for, and until the node
 // gives up and is started again. Everything that was accepted must be there.
 func TestFullDiskLosesNothing(t *testing.T) {
+	t.Parallel()
 	dir := smallDisk(t)
 	n := nodetest.StartIn(t, dir)
 	c := nodetest.Client(t, n, "full")
