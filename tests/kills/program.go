@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 // programPatience bounds the wait for an answer over the bus: a command outlives the deaths of nodes and of the broker.
@@ -56,6 +58,9 @@ func (p *program) send(ctx context.Context, c *command) answer {
 // publish returns when the broker has the message.
 func (p *program) publish(ctx context.Context, s *sending) error {
 	kind, body := s.command.message()
+	if err := wire.Validate(kind, body); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	p.count++
 	id := fmt.Sprint("answer-", p.count)
@@ -128,7 +133,7 @@ func (p *program) heard(d *amqp091.Delivery) {
 		Target         struct{ ID int64 }
 		Fault, Message string
 	}
-	if err := json.Unmarshal(d.Body, &body); err != nil {
+	if json.Unmarshal(d.Body, &body) != nil || wire.Validate(d.Type, d.Body) != nil {
 		a.status = 500
 	} else if a.status = statusOf(d.Type, body.Fault); a.status/100 == 2 {
 		a.operation = body.Operation

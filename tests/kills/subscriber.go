@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 // subscriber rebuilds what an account has from its events alone. It dies again and again, forgets what it has not kept, and
@@ -107,6 +109,9 @@ func (s *subscriber) take(body []byte) error {
 	}
 	if err := json.Unmarshal(body, &e); err != nil {
 		return fmt.Errorf("event %s: %w", body, err)
+	}
+	if err := wire.Event(body); err != nil {
+		return err
 	}
 	n, err := strconv.ParseInt(e.Sequence, 10, 64)
 	if err != nil {

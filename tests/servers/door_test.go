@@ -13,6 +13,7 @@ import (
 	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/node"
 	"github.com/ozonecloud/ozone/tests/nodetest"
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 // command runs one of the operator's on the servers.
@@ -213,6 +214,7 @@ func (d *door) rejects(t *testing.T) {
 			t.Fatal(err)
 		}
 		if there {
+			wire.Check(t, m.Type, m.Body)
 			if m.Type != "command.accepted" || m.CorrelationId != "to-mine" {
 				t.Errorf("answer in the queue that was named: %s %s", m.Type, m.Body)
 			}

@@ -203,6 +203,9 @@ func (o *outsider) next(queue string) (amqp091.Delivery, error) {
 	defer again.Stop()
 	for range 1500 {
 		m, there, err := o.ch.Get(queue, true)
+		if there && strings.HasPrefix(queue, "events.") {
+			wire.CheckEvent(o.t, m.Body)
+		}
 		if there || err != nil {
 			return m, err
 		}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ozonecloud/ozone/tests/wire"
 )
 
 // walls has another account's program try what alice has, with every type of command that names something: it is answered
@@ -72,6 +74,7 @@ func (d *door) walls(t *testing.T) {
 		if !there {
 			break
 		}
+		wire.CheckEvent(t, m.Body)
 		if text := string(m.Body); !strings.HasPrefix(m.RoutingKey, d.bob.Account()+".") || strings.Contains(text, "alices") || strings.Contains(text, `"ozaccount":"`+d.alice.Account()) {
 			t.Errorf("bob's program got %s: %s", m.RoutingKey, text)
 		}
