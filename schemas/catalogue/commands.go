@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
 )
@@ -42,6 +43,12 @@ var (
 			"contents": Schema{"type": "string", "contentEncoding": "base64", "pattern": `^[A-Za-z0-9+/\s]*=*\s*$`},
 		}, "path", "contents")),
 	}
+	// Source of the numbers: schemas.MaxProbeWait, schemas.MaxProbePath.
+	seconds = Schema{"type": "integer", "minimum": 0, "maximum": int(schemas.MaxProbeWait / time.Second), "description": "seconds"}
+	probe   = closed(object(Schema{
+		"type": oneOf("tcp", "http"), "port": whole(1, 65535), "after": seconds, "for": seconds,
+		"path": Schema{"type": "string", "pattern": "^/[!\"$-~]*$", "maxLength": schemas.MaxProbePath, "description": "of http"},
+	}, "type", "port"))
 	addresses = closed(object(Schema{
 		"public":  Schema{"type": "array", "maxItems": 1, "items": address, "description": "an address of the group's to be shared"},
 		"private": Schema{"type": "array", "items": address, "description": "means nothing"},
@@ -75,8 +82,9 @@ var commands = []command{
 		params: Schema{"imageId": id}, given: `{"imageId":2}`,
 	},
 	{
-		action: schemas.ServerResize, says: "Give a server another flavor. It is to be confirmed or reverted afterwards.", target: "server",
-		params: Schema{"flavorId": id}, must: []string{"flavorId"}, given: `{"flavorId":2}`,
+		action: schemas.ServerResize, target: "server", params: Schema{"flavorId": id, "probe": probe}, must: []string{"flavorId"},
+		says:  "Give a server another flavor. It is to be confirmed or reverted afterwards; a probe does it by itself.",
+		given: `{"flavorId":2,"probe":{"type":"http","port":80,"path":"/healthz","after":10,"for":30}}`,
 	},
 	{action: schemas.ServerResizeConfirm, says: "Confirm a resize: what the server was before is removed.", target: "server"},
 	{action: schemas.ServerResizeRevert, says: "Revert a resize: the server is what it was before.", target: "server"},
