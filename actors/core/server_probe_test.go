@@ -13,7 +13,11 @@ import (
 func (w *cloud) probed(s schemas.ServerID, p schemas.Probe) []schemas.Operation {
 	w.t.Helper()
 	w.wantState(w.do(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &p}), schemas.OperationSucceeded)
-	var own []schemas.Operation
+	return w.byItself()
+}
+
+// byItself are the operations that nobody asked for.
+func (w *cloud) byItself() (own []schemas.Operation) {
 	for _, id := range w.rows.order {
 		if strings.HasPrefix(string(id), "auto") {
 			own = append(own, w.rows.ops[id].op)
@@ -37,7 +41,6 @@ func TestAProbeThatHoldsConfirmsTheResize(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 2)
 	s := w.create(2)
-	w.server(s)
 	looks, began := w.looks(), w.now
 	own := w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: 10 * time.Second, For: 12 * time.Second})
 	w.wantStatus(s, schemas.StatusActive)
@@ -178,10 +181,8 @@ func TestWhatEndsTheResizeEndsTheProbe(t *testing.T) {
 				w.settle()
 				w.laws()
 				w.wantStatus(s, c.want)
-				for id := range w.rows.ops {
-					if strings.HasPrefix(string(id), "auto") {
-						t.Errorf("operation %+v, want none that nobody asked for", w.rows.ops[id].op)
-					}
+				if own := w.byItself(); len(own) > 0 {
+					t.Errorf("operations %+v, want none that nobody asked for", own)
 				}
 				w.deleteAll()
 			})
@@ -200,6 +201,44 @@ func TestTheTimeConfirmsNothingThatIsProbed(t *testing.T) {
 	w.wantStatus(s, schemas.StatusVerifyResize)
 	w.settle()
 	w.wantStatus(s, schemas.StatusActive)
+	if own := w.byItself(); len(own) != 1 || own[0].Reason != "the probe tcp:22 held for 1m0s" {
+		t.Errorf("operations %+v, want one confirm by the probe", own)
+	}
+	w.deleteAll()
+}
+
+func TestTheAnswerToAnEarlierProbeSaysNothing(t *testing.T) {
+	t.Parallel()
+	w := newCloud(t, 2)
+	s := w.create(2)
+	looks := 0
+	w.fault = func(p point) action {
+		if p != (point{aStep, "probe/probe"}) {
+			return pass
+		}
+		if looks++; looks == 1 {
+			return pass
+		}
+		return holdBack
+	}
+	op := w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &schemas.Probe{Type: schemas.ProbeTCP, Port: 22, For: time.Second}})
+	w.pass(0)
+	w.pass(time.Second) // the second one is under way
+	for _, failure := range []*schemas.StepFailure{nil, {Reason: schemas.FailureUnhealthy}} {
+		home := w.server(s).Home
+		w.send(envelope{to: s.Ref(), durable: true, message: &schemas.Outcome{
+			V: 1, Operation: op, Name: schemas.StepProbe, Attempt: 1, Host: home.Host, Copy: home.Copy, Actor: s.Ref(), Account: 1, Failure: failure,
+		}})
+		w.drain()
+		w.wantStatus(s, schemas.StatusVerifyResize)
+	}
+	w.release()
+	w.settle()
+	w.laws()
+	w.wantStatus(s, schemas.StatusActive)
+	if v := w.server(s); v.Flavor != 3 || looks != 2 {
+		t.Errorf("flavor %d after %d probes, want 3 after 2", v.Flavor, looks)
+	}
 	w.deleteAll()
 }
 
@@ -214,24 +253,14 @@ func TestAProbeCannotGoBackToASourceThatIsGone(t *testing.T) {
 	w.settle()
 	w.laws()
 	w.wantStatus(s, schemas.StatusVerifyResize)
-	own := w.rows.ops["auto-"+schemas.OperationID(lastAuto(w))]
-	if own.op.State != schemas.OperationFailed || own.op.Action != schemas.ServerResizeRevert || !strings.Contains(own.op.Reason, "connection refused") || own.op.Error == nil {
-		t.Errorf("operation %+v, want a failed revert", own.op)
+	if own := w.byItself(); len(own) != 1 || own[0].State != schemas.OperationFailed || own[0].Action != schemas.ServerResizeRevert ||
+		own[0].Reason != "the probe tcp:22 did not hold: connection refused" || own[0].Error == nil {
+		t.Errorf("operations %+v, want a failed revert", own)
 	}
 	w.pass(24 * time.Hour)
 	w.wantStatus(s, schemas.StatusActive)
 	w.settle()
 	w.deleteAll()
-}
-
-// lastAuto is the number of the last operation that nobody asked for.
-func lastAuto(w *cloud) string {
-	for _, id := range slices.Backward(w.rows.order) {
-		if n, own := strings.CutPrefix(string(id), "auto-"); own {
-			return n
-		}
-	}
-	return ""
 }
 
 func TestADefectEndsAProbeInARevert(t *testing.T) {

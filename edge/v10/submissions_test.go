@@ -30,6 +30,13 @@ func TestSubmissionsAreTheOrdersOfTheirRoutes(t *testing.T) {
 		{schemas.ServerReboot, 7, `{"reboot":{"type":"HARD"}}`, `{"type":"HARD"}`, actionOrder},
 		{schemas.ServerRebuild, 7, `{"rebuild":{}}`, `{}`, actionOrder},
 		{schemas.ServerResize, 7, `{"resize":{"flavorId":3}}`, `{"flavorId":3}`, actionOrder},
+		{
+			schemas.ServerResize, 7, `{"resize":{"flavorId":3,"probe":{"type":"tcp","port":22}}}`, `{"flavorId":3,"probe":{"type":"tcp","port":22}}`,
+			func(doc document.Value) (edge.Order, error) { // of the namespace ozone
+				v, _ := doc.Member("resize")
+				return edge.ResizeOrder(v)
+			},
+		},
 		{schemas.ServerResizeConfirm, 7, `{"confirmResize":null}`, `{}`, actionOrder},
 		{schemas.ServerResizeRevert, 7, `{"revertResize":null}`, `{}`, actionOrder},
 		{schemas.ServerImage, 7, `{"image":{"serverId":7,"name":"i"}}`, `{"name":"i"}`, func(doc document.Value) (edge.Order, error) {
