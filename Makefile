@@ -54,8 +54,8 @@ golden: ## Rewrite testdata/*.golden, then read the diff
 	OZONE_GOLDEN=update go test ./schemas/... ./actors/... ./edge/...
 
 .PHONY: kills
-kills: build rig ## N kills -9 under load, ON=embedded or ON=servers
-	go test ./tests/kills -count=1 -v -timeout 0 -args -n $(or $(N),15) -on $(or $(ON),embedded)
+kills: build rig ## N kills -9 under load, ON=embedded or ON=servers; with ACCOUNTS=2 subscribers get most events
+	go test ./tests/kills -count=1 -v -timeout 0 -args -n $(or $(N),15) -on $(or $(ON),embedded) -accounts $(or $(ACCOUNTS),0)
 
 .PHONY: bench
 bench: build ## The speed table, each row beside its floor: embedded, then on a private RabbitMQ and PostgreSQL

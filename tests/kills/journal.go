@@ -54,6 +54,7 @@ type answer struct {
 	operation string
 	full      bool // no host had room
 	unknown   bool // the edge could not find out; the operation will tell
+	bus       bool // it came over the bus
 	sent      time.Time
 	came      time.Time
 }

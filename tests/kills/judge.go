@@ -128,6 +128,9 @@ func (r *run) judgeCommand(c *command, l *ledger) {
 	}
 	accepted := ""
 	for _, a := range c.answers {
+		if a.bus {
+			r.report.OverBus++
+		}
 		switch {
 		case a.status == 0:
 			r.report.Unknown++

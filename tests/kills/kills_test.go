@@ -18,6 +18,7 @@ var (
 	count = flag.Int("n", 0, "how often something is killed; 0: as often as fits into a test")
 	on    = flag.String("on", "", "one cloud only: embedded, or servers for several processes on RabbitMQ and PostgreSQL")
 	what  = flag.String("victims", "", "of servers, what is killed, separated by commas; all of it when empty")
+	accts = flag.Int("accounts", 0, "among how many accounts the load is spread; 0: the usual number. With 2 each subscriber gets most events")
 	seed  = flag.Uint64("seed", 1, "of the clients' choices and of the kills")
 )
 
@@ -76,6 +77,9 @@ func config(t *testing.T, kind string, few int) kills.Config {
 	cfg.Binary, cfg.Dir, cfg.Kills, cfg.Seed, cfg.Log = nodetest.Binary(t), t.TempDir(), few, *seed, t.Logf
 	if *count > 0 {
 		cfg.Kills = *count
+	}
+	if *accts > 0 {
+		cfg.Accounts = *accts
 	}
 	return cfg
 }

@@ -50,7 +50,7 @@ func (p *program) send(ctx context.Context, c *command) answer {
 		case <-ctx.Done():
 		}
 	}
-	a := answer{sent: s.at, came: time.Now()}
+	a := answer{bus: true, sent: s.at, came: time.Now()}
 	c.note(a)
 	return a
 }
@@ -127,7 +127,7 @@ func (p *program) heard(d *amqp091.Delivery) {
 	if s == nil {
 		return // of another process of the program
 	}
-	a := answer{sent: s.at, came: time.Now()}
+	a := answer{bus: true, sent: s.at, came: time.Now()}
 	var body struct {
 		Operation      string
 		Target         struct{ ID int64 }

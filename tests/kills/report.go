@@ -16,6 +16,7 @@ type Report struct {
 	Ended       int // processes that ended by themselves
 	Commands    int // of the clients
 	Sent        int // requests of these commands
+	OverBus     int // of them over the tenants' bus
 	Repeated    int // commands that were sent more than once
 	Accepted    int
 	Refused     int
@@ -96,8 +97,8 @@ func (r *Report) Missing(names []string) []string {
 // String is the report for people.
 func (r *Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "kills %d (%s; %d more before ready, %d processes ended by themselves); commands %d (%d requests, %d commands repeated), accepted %d, refused %d, 503 %d, unanswered %d\n",
-		r.Kills, counts(r.Victims), r.Early, r.Ended, r.Commands, r.Sent, r.Repeated, r.Accepted, r.Refused, r.Unavailable, r.Unknown)
+	fmt.Fprintf(&b, "kills %d (%s; %d more before ready, %d processes ended by themselves); commands %d (%d requests, %d of them over the bus; %d commands repeated), accepted %d, refused %d, 503 %d, unanswered %d\n",
+		r.Kills, counts(r.Victims), r.Early, r.Ended, r.Commands, r.Sent, r.OverBus, r.Repeated, r.Accepted, r.Refused, r.Unavailable, r.Unknown)
 	fmt.Fprintf(&b, "unfinished at the median kill %d, least %d; restart to ready %s; quiet after %s\n",
 		r.MedianUnfinished(), least(r.Unfinished), spread(r.Ready), r.Quiet.Round(time.Millisecond))
 	for _, what := range slices.Sorted(maps.Keys(r.Answers)) {

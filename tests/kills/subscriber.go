@@ -92,8 +92,10 @@ func (s *subscriber) run(ctx context.Context) {
 		if err := s.live(s, life); err != nil {
 			s.wrong = append(s.wrong, err.Error())
 		}
+		if life.Err() != nil { // else the cloud had died
+			s.lives++
+		}
 		end()
-		s.lives++
 		s.mu.Lock()
 		s.now = s.kept.clone()
 		s.mu.Unlock()
@@ -317,6 +319,9 @@ func (s *subscriber) differs(ctx context.Context) (string, error) {
 			var object map[string]any
 			if err := json.Unmarshal(text, &object); err != nil {
 				return "", err
+			}
+			if kind == "image" && object["serverId"] == nil {
+				continue // a base image is everybody's and has no events
 			}
 			want[fmt.Sprintf("%s-%.0f", kind, object["id"])] = object
 		}
