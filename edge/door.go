@@ -30,6 +30,7 @@ type door struct {
 	server  *Server
 	sender  *sender
 	forms   map[schemas.Action]Submission
+	shares  *shares
 	serving map[bus.Address]context.CancelFunc // run's alone
 
 	mu    sync.Mutex
@@ -46,7 +47,7 @@ func newDoor(s *Server, send *sender) (*door, error) {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	d := &door{
-		Door: *s.config.Door, server: s, sender: send, forms: map[schemas.Action]Submission{},
+		Door: *s.config.Door, server: s, sender: send, forms: map[schemas.Action]Submission{}, shares: newShares(s.config.Now),
 		serving: map[bus.Address]context.CancelFunc{},
 	}
 	d.life, d.end = context.WithCancel(s.base)

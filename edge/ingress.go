@@ -10,12 +10,8 @@ import (
 	"github.com/ozonecloud/ozone/bus"
 )
 
-const (
-	// ingressWindow is how many commands of one user may be under way at an edge. Source: docs/numbers.md.
-	ingressWindow = 8
-	// ingressPause is between two tries to consume a queue, and before what could not be dealt with comes again.
-	ingressPause = time.Second
-)
+// ingressPause is between two tries to consume a queue, and before what could not be dealt with comes again.
+const ingressPause = time.Second
 
 var errQueueLost = errors.New("its consumer has ended")
 
@@ -52,18 +48,22 @@ func (i *ingress) consume(life context.Context) error {
 	}
 	defer c.Close()
 	ctx, giveUp := context.WithCancelCause(life)
-	var underway sync.WaitGroup
-	defer underway.Wait()
+	var running sync.WaitGroup
+	defer running.Wait()
 	defer giveUp(nil)
-	window := bus.NewWindow(c)
+	window, own := bus.NewWindow(c), &underway{shares: i.shares, queue: i.queue, done: make(chan struct{}, ingressWindow)}
 	for {
 		select {
 		case m, open := <-c.Deliveries():
 			if !open {
 				return errQueueLost
 			}
+			if !own.enter(ctx) {
+				return context.Cause(ctx)
+			}
 			finish := i.take(ctx, &m)
-			underway.Go(func() {
+			running.Go(func() {
+				defer own.leave()
 				if err := finish(); err != nil {
 					giveUp(fmt.Errorf("command %.64q: %w", m.ID, err))
 					return
