@@ -17,7 +17,7 @@ const mostEvent = 64 << 10
 
 // eventPost is a stored event as it goes to tenants: its body as it is, its members in the head too.
 func eventPost(e *storage.EventRow) (bus.Post, error) {
-	var members map[string]any
+	var members map[string]json.RawMessage // what is in data is not looked into
 	if err := json.Unmarshal(e.Body, &members); err != nil {
 		return bus.Post{}, fmt.Errorf("its body cannot be read: %w", err)
 	}
@@ -25,7 +25,8 @@ func eventPost(e *storage.EventRow) (bus.Post, error) {
 	headers := map[string]string{}
 	long := len(e.Body)
 	for name, value := range members {
-		if s, ok := value.(string); ok {
+		var s string
+		if value[0] == '"' && json.Unmarshal(value, &s) == nil {
 			text[name], headers["cloudEvents_"+name] = s, s
 			long += len(s)
 		}
