@@ -11,10 +11,7 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-const (
-	selectSentEvents = `SELECT upto FROM event_sent WHERE account = $1`
-	putSentEvents    = `INSERT INTO event_sent (account, upto) VALUES ($1, $2) ON CONFLICT (account) DO UPDATE SET upto = excluded.upto`
-)
+const selectSentEvents = `SELECT upto FROM event_sent WHERE account = $1`
 
 // SentEvents is how far the events of an account are sent.
 func (s *Store) SentEvents(ctx context.Context, account schemas.AccountID) (storage.Cursor, error) {
@@ -29,13 +26,9 @@ func (s *Store) SentEvents(ctx context.Context, account schemas.AccountID) (stor
 
 // SaveSentEvents keeps how far the events of some accounts are sent.
 func (s *Store) SaveSentEvents(ctx context.Context, upTo map[schemas.AccountID]storage.Cursor) error {
-	accounts := slices.Sorted(maps.Keys(upTo)) // two who save the same must not wait for one another
-	return s.writing(ctx, "save how far events are sent", func(tx *sqlx.Tx) error {
-		for _, account := range accounts {
-			if _, err := tx.ExecContext(ctx, putSentEvents, int64(account), string(upTo[account])); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	c := change{write: putSentEvents}
+	for _, account := range slices.Sorted(maps.Keys(upTo)) { // two who save the same must not wait for one another
+		c.add(0, int64(account), string(upTo[account]))
+	}
+	return s.writing(ctx, "save how far events are sent", func(tx *sqlx.Tx) error { return s.put(ctx, tx, &c, false) })
 }

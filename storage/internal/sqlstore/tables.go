@@ -187,10 +187,16 @@ var putIDs = &Write{
 		WHERE id_block.next <= excluded.next AND excluded.next <= id_block.upto`,
 }
 
-// allWrites lists every Write of a commit.
+// putSentEvents is no part of a commit.
+var putSentEvents = &Write{
+	Table: "event_sent", Columns: []Column{{"account", Int}, {"upto", Text}},
+	Conflict: `ON CONFLICT (account) DO UPDATE SET upto = excluded.upto`,
+}
+
+// allWrites lists every Write.
 func allWrites() []*Write {
 	writes := []*Write{
-		putHostCapacity, addHostLoad, putReservation, putAddress, putOperation, putEnded, putKey, putEvent,
+		putHostCapacity, addHostLoad, putReservation, putAddress, putOperation, putEnded, putKey, putEvent, putSentEvents,
 		putOutbox, removeOutbox, removeSuspect, putIDs,
 	}
 	for _, kind := range schemas.ActorKinds() {
