@@ -266,6 +266,9 @@ func newMessage(t MessageType) (m Message, v *int) {
 	case TypeNoted:
 		m := new(HostNoted)
 		return m, &m.V
+	case TypeDryRun:
+		m := new(DryRun)
+		return m, &m.V
 	default:
 		return nil, nil
 	}

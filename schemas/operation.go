@@ -108,4 +108,6 @@ type Answer struct {
 	// Representation is the object in v1.0 detail form without its envelope, without adminPass;
 	// only creates have one.
 	Representation []byte `json:"representation,omitempty"`
+	// Forecast is there in the answer to a dry run that would be accepted.
+	Forecast *Forecast `json:"forecast,omitempty"`
 }

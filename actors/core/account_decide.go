@@ -181,10 +181,7 @@ func hold(s schemas.Account, op schemas.OperationID, q schemas.Quota) schemas.Ac
 
 // overLimit tells why the account may not have more RAM; what undecided operations hold counts.
 func overLimit(s schemas.Account, more int64) *schemas.Error {
-	used := s.UsedRAMMiB
-	for _, q := range s.Pending {
-		used += q.RAMMiB
-	}
+	used := s.HeldRAMMiB()
 	if s.RAMLimitMiB == 0 || more <= 0 || used+more <= s.RAMLimitMiB { // the limit may have been lowered below what is used
 		return nil
 	}

@@ -54,9 +54,11 @@ type Effects struct {
 	Open     []Opened
 	Progress []Progress // of open ones
 	Answers  []Decision // for the edge
-	Keys     []Key
-	Events   []Event
-	Used     []schemas.ActorKind // kinds of which the offered id was taken
+	// Forecasts are for the edges that ask for dry runs.
+	Forecasts []ForecastFor
+	Keys      []Key
+	Events    []Event
+	Used      []schemas.ActorKind // kinds of which the offered id was taken
 
 	Reservations []schemas.Reservation
 	Addresses    []schemas.Address
@@ -107,6 +109,12 @@ type Progress struct {
 type Decision struct {
 	Answer schemas.Answer
 	Show   bool
+}
+
+// ForecastFor is the answer to a dry run.
+type ForecastFor struct {
+	Of     *schemas.DryRun
+	Answer schemas.Answer
 }
 
 // Key is an idempotency key that now stands for an operation.
