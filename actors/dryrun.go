@@ -27,6 +27,7 @@ func (s *shard) startDry(ctx actor.Context, asks *schemas.DryRun) {
 	t.admit = &core.Admit{
 		Command: &c, NewServer: schemas.DryRunID, NewImage: schemas.DryRunID, NewGroup: schemas.DryRunID,
 	}
+	s.aim(t.admit)
 	if asks.ReplyTo == "" {
 		asks.ReplyTo = string(t.item.address())
 	}
@@ -42,15 +43,15 @@ func (s *shard) startDry(ctx actor.Context, asks *schemas.DryRun) {
 // would notes what an actor would have decided.
 func (d *dryRun) would(by *decided) {
 	d.states[by.ref], d.statuses[by.ref] = by.next, by.status
-	e := &by.effects
+	e, id := &by.effects, d.asks.Command.ID
 	for i := range e.Open {
-		if d.opened == nil {
-			d.opened = &e.Open[i].Operation
+		if o := &e.Open[i].Operation; o.ID == id {
+			d.opened = o
 		}
 	}
-	for i := range e.Answers {
-		if d.answer == nil {
-			d.answer = &e.Answers[i].Answer
+	for i := range e.Answers { // others are of what it takes the place of
+		if a := &e.Answers[i].Answer; a.Operation == id {
+			d.answer = a
 		}
 	}
 	for i := range e.Ask {

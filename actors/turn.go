@@ -65,6 +65,7 @@ func (s *shard) start(ctx actor.Context, i item) {
 func (s *shard) route(ctx actor.Context) {
 	t := s.turn
 	a := t.admit
+	s.aim(a)
 	if a.Known.Same == nil && !a.Known.Open {
 		if refused := s.refusal(t.item, a.Command); refused != nil {
 			s.merge(&decided{effects: core.Refuse(a, refused)})
@@ -81,6 +82,14 @@ func (s *shard) route(ctx actor.Context) {
 	a.NewGroup = schemas.GroupID(s.ids[schemas.ActorGroup].Next)
 	t.work = append(t.work, core.Told{To: a.Command.To(), Message: a})
 	s.proceed(ctx)
+}
+
+// aim finds whose operation a command cancels. One that is under way is in memory.
+func (s *shard) aim(a *core.Admit) {
+	c := a.Command
+	if o := s.ops[c.Params.Operation]; o != nil && o.row.Account == c.Account && !o.row.State.Terminal() {
+		a.Subject = o.row.Target
+	}
 }
 
 // refusal is why a command is not even shown to its actors.

@@ -71,6 +71,8 @@ type Params struct {
 	// Address is the public address to be shared, by a server that is there or from its create on.
 	Address   string `json:"address,omitempty"`
 	Configure bool   `json:"configure,omitempty"` // a shared address is written into the guest too
+	// Operation is what operation.cancel cancels.
+	Operation OperationID `json:"operation,omitempty"`
 	// Backups is the schedule of backup_schedule.set.
 	Backups *BackupSchedule `json:"backups,omitempty"`
 	// Probe decides a resize; nil: its tenant does, or the time.

@@ -23,6 +23,7 @@ const (
 	SharedIPGroupDelete Action = "shared_ip_group.delete"
 	BackupSet           Action = "backup_schedule.set"
 	BackupDisable       Action = "backup_schedule.disable"
+	OperationCancel     Action = "operation.cancel"
 
 	// ServerSuspend and the three below are the operator's: no v1.0 request makes them.
 	ServerSuspend  Action = "server.suspend"

@@ -61,6 +61,12 @@ func admitToAccount(s schemas.Account, a *Admit, in Input) (schemas.Account, Eff
 			return s, e, nil
 		}
 		e.tell(schemas.ImageID(c.Target).Ref(), a)
+	case schemas.OperationCancel:
+		if a.Subject.Kind != schemas.ActorServer && a.Subject.Kind != schemas.ActorImage {
+			e.refuse(a, notUnderWay())
+			return s, e, nil
+		}
+		e.tell(a.Subject, a)
 	case schemas.ServerImage:
 		e.tell(c.Params.Server.Ref(), a)
 	default:
