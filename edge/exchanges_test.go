@@ -124,6 +124,8 @@ var exchanges = []struct{ what, request, json, xml string }{
 
 	{"List operations", "GET /ozone/v1/1001/operations", "", ""},
 	{"Get an operation", "GET /ozone/v1/1001/operations/019b7c1a-0000-7000-8000-000000000001", "", ""},
+	{"Cancel an operation", "POST /ozone/v1/1001/operations/019b7c1a-0000-7000-8000-000000000001/cancel", "", ""},
+	{"Try to cancel it", "POST /ozone/v1/1001/operations/019b7c1a-0000-7000-8000-000000000001/cancel?dry_run=true", "", ""},
 	{"Delete a server whatever its status", "DELETE /ozone/v1/1001/servers/12?force=true", "", ""},
 	{"Delete a server as in v1.0", "DELETE /ozone/v1/1001/servers/12", "", ""},
 	{
