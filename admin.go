@@ -103,6 +103,13 @@ func (n *Node) adminRoutes() http.Handler {
 		return rotateKey(r.Context(), n.store, r.PathValue("user"))
 	})
 	serve("GET /hosts", func(r *http.Request) (any, error) { return n.store.Hosts(r.Context()) })
+	serve("GET /flavors/{flavor}/hosts", func(r *http.Request) (any, error) {
+		id, err := strconv.ParseInt(r.PathValue("flavor"), 10, 64)
+		if err != nil {
+			return nil, schemas.Errorf(schemas.KindInvalid, "flavor %q: want a number", r.PathValue("flavor"))
+		}
+		return explain(r.Context(), n.store, schemas.FlavorID(id))
+	})
 	serve("POST /hosts/{host}/fence", func(r *http.Request) (any, error) {
 		id, err := strconv.ParseInt(r.PathValue("host"), 10, 64)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
 )
@@ -35,6 +36,11 @@ func (c *adminClient) RotateKey(ctx context.Context, user string) (Credentials, 
 func (c *adminClient) Hosts(ctx context.Context) ([]schemas.Host, error) {
 	var answer []schemas.Host
 	return answer, c.do(ctx, http.MethodGet, "/hosts", nil, &answer)
+}
+
+func (c *adminClient) Explain(ctx context.Context, f schemas.FlavorID) ([]core.Verdict, error) {
+	var answer []core.Verdict
+	return answer, c.do(ctx, http.MethodGet, fmt.Sprintf("/flavors/%d/hosts", f), nil, &answer)
 }
 
 func (c *adminClient) Fence(ctx context.Context, host schemas.HostID) error {

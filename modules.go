@@ -17,5 +17,6 @@ func modules() []edge.Module {
 		events.New(),
 		servers.New(),
 		subscriptions.New(),
+		v10.NewStrict(),
 	}
 }

@@ -226,6 +226,12 @@ func TestHostsAreListedAndFenced(t *testing.T) {
 	if list, err := o.Hosts(t.Context()); err != nil || list[1].State != schemas.HostFenced {
 		t.Errorf("Hosts() = %v, %v, want the second one fenced", list, err)
 	}
+	if list, err := o.Explain(t.Context(), 1); err != nil || len(list) != 2 || list[0].Reason != "" || list[1].Reason != "out of service" {
+		t.Errorf("Explain(1) = %+v, %v, want room on the first host only", list, err)
+	}
+	if _, err := o.Explain(t.Context(), 99); err == nil || !strings.Contains(err.Error(), "no flavor 99") {
+		t.Errorf("Explain(99) = %v, want an error", err)
+	}
 	if err := o.Fence(t.Context(), 99); err == nil || !strings.Contains(err.Error(), "no host 99") {
 		t.Errorf("Fence(99) = %v, want an error", err)
 	}

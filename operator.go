@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
 )
@@ -19,6 +20,8 @@ type Operator interface {
 	AccountOperator
 	// Hosts lists the hosts as a running cloud knows them.
 	Hosts(ctx context.Context) ([]schemas.Host, error)
+	// Explain says of every host why it has no room for a flavor, or that it has.
+	Explain(ctx context.Context, f schemas.FlavorID) ([]core.Verdict, error)
 	// Fence is the operator's word that a host is off and will not come back with what it held.
 	Fence(ctx context.Context, host schemas.HostID) error
 	// Close gives back what the operator holds.
@@ -156,6 +159,10 @@ func (l *local) RotateKey(ctx context.Context, user string) (Credentials, error)
 }
 
 func (l *local) Hosts(context.Context) ([]schemas.Host, error) { return nil, ErrNoNode }
+
+func (l *local) Explain(context.Context, schemas.FlavorID) ([]core.Verdict, error) {
+	return nil, ErrNoNode
+}
 
 func (l *local) Fence(context.Context, schemas.HostID) error { return ErrNoNode }
 

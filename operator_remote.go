@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
 )
@@ -41,6 +42,10 @@ func (r *remote) RotateKey(ctx context.Context, user string) (Credentials, error
 }
 
 func (r *remote) Hosts(ctx context.Context) ([]schemas.Host, error) { return r.store.Hosts(ctx) }
+
+func (r *remote) Explain(ctx context.Context, f schemas.FlavorID) ([]core.Verdict, error) {
+	return explain(ctx, r.store, f)
+}
 
 // Fence goes over the broker, or through the node whose bus is in its own memory.
 func (r *remote) Fence(ctx context.Context, host schemas.HostID) (err error) {

@@ -17,6 +17,9 @@ type ask struct {
 	turn    uint64
 	message any
 	input   core.Input
+	// dry: what is decided is kept by nobody; state is what an earlier such decision of the turn has left, nil for none.
+	dry   bool
+	state any
 }
 
 // decided is an actor's answer to ask.
@@ -30,6 +33,9 @@ type decided struct {
 	before   []byte            // with events: what changed of that, as it was
 	wakeAt   time.Time
 	err      error // the decision failed by a defect: nothing of it counts
+	// In a dry run, what the state would be, and the status that has.
+	next   any
+	status string
 }
 
 // cell is the protoactor shell around a pure decide function: a cache of one row. It keeps the next state at
@@ -81,6 +87,9 @@ func (c *cell[S]) answer(m *ask) (d *decided) {
 	if c.unread != nil {
 		return &decided{turn: m.turn, ref: c.ref, err: c.unread}
 	}
+	if m.dry {
+		return c.wouldAnswer(m)
+	}
 	next, effects, err := c.kind.decide(c.state, m.message, m.input)
 	if err != nil {
 		return &decided{turn: m.turn, ref: c.ref, err: err}
@@ -99,6 +108,19 @@ func (c *cell[S]) answer(m *ask) (d *decided) {
 	c.state, c.version = next, version
 	d.wakeAt = c.kind.wakeAt(&next, c.rules)
 	return d
+}
+
+// wouldAnswer decides, and keeps nothing of it.
+func (c *cell[S]) wouldAnswer(m *ask) *decided {
+	state := c.state
+	if before, ok := m.state.(*S); ok {
+		state = *before
+	}
+	next, effects, err := c.kind.decide(state, m.message, m.input)
+	if err != nil {
+		return &decided{turn: m.turn, ref: c.ref, err: err}
+	}
+	return &decided{turn: m.turn, ref: c.ref, effects: effects, next: &next, status: c.kind.columns(&next, c.rules).status}
 }
 
 // render makes the snapshot of a decision, what its events show, and the versions of its steps.

@@ -35,6 +35,7 @@ type turn struct {
 	unit  *unit
 	asked schemas.Ref
 	took  []schemas.Ref // actors that took part
+	dry   *dryRun       // nil: what is decided counts
 }
 
 // start begins a turn; for a command after a read when the store must be asked what it knows.
@@ -43,6 +44,10 @@ func (s *shard) start(ctx actor.Context, i item) {
 	t := &turn{id: s.turns, item: i, now: s.engine.cfg.Now(), unit: newUnit(s, i)}
 	s.turn = t
 	if s.givenUp(ctx, i) {
+		return
+	}
+	if dry, ok := i.message.(*schemas.DryRun); ok && dry.Place == nil {
+		s.startDry(ctx, dry)
 		return
 	}
 	c, ok := i.message.(*schemas.Command)
@@ -60,6 +65,7 @@ func (s *shard) start(ctx actor.Context, i item) {
 func (s *shard) route(ctx actor.Context) {
 	t := s.turn
 	a := t.admit
+	s.aim(a)
 	if a.Known.Same == nil && !a.Known.Open {
 		if refused := s.refusal(t.item, a.Command); refused != nil {
 			s.merge(&decided{effects: core.Refuse(a, refused)})
@@ -76,6 +82,14 @@ func (s *shard) route(ctx actor.Context) {
 	a.NewGroup = schemas.GroupID(s.ids[schemas.ActorGroup].Next)
 	t.work = append(t.work, core.Told{To: a.Command.To(), Message: a})
 	s.proceed(ctx)
+}
+
+// aim finds whose operation a command cancels. One that is under way is in memory.
+func (s *shard) aim(a *core.Admit) {
+	c := a.Command
+	if o := s.ops[c.Params.Operation]; o != nil && o.row.Account == c.Account && !o.row.State.Terminal() {
+		a.Subject = o.row.Target
+	}
 }
 
 // refusal is why a command is not even shown to its actors.
@@ -159,7 +173,11 @@ func (s *shard) proceed(ctx actor.Context) {
 		in.NewOperation = schemas.OperationID(uuid.Must(uuid.NewV7()).String())
 	}
 	plantDeath(told.Message)
-	ctx.Send(c.pid, &ask{turn: t.id, message: told.Message, input: in})
+	m := &ask{turn: t.id, message: told.Message, input: in}
+	if t.dry != nil {
+		m.dry, m.state = true, t.dry.states[told.To]
+	}
+	ctx.Send(c.pid, m)
 }
 
 // load brings an actor into memory. The ids that this turn offered belong to nobody yet: no read is needed.
@@ -295,7 +313,11 @@ func (s *shard) decided(ctx actor.Context, d *decided) {
 		s.defect(ctx, fmt.Errorf("%s: %w", d.ref, d.err))
 		return
 	}
-	s.merge(d)
+	if s.turn.dry != nil {
+		s.turn.dry.would(d)
+	} else {
+		s.merge(d)
+	}
 	s.turn.work = append(s.turn.work, d.effects.Tell...)
 	s.proceed(ctx)
 }
@@ -304,6 +326,9 @@ func (s *shard) decided(ctx actor.Context, d *decided) {
 func (s *shard) end(ctx actor.Context) {
 	t := s.turn
 	u := t.unit
+	if t.dry != nil {
+		s.endDry(ctx)
+	}
 	s.answerLater(t)
 	s.keep(ctx, t)
 	s.turn = nil
@@ -349,11 +374,14 @@ func (s *shard) answerLater(t *turn) {
 	}
 }
 
-// replyTo is where the answer to a command goes. Who waits for it has given up a minute after the command expires.
+// answerKept is for how long after its command's expiry somebody may wait for an answer.
+const answerKept = time.Minute
+
+// replyTo is where the answer to a command goes.
 func replyTo(a *arrived, c *schemas.Command) waiter {
 	w := waiter{to: a.delivery.ReplyTo, correlation: a.delivery.ID}
 	if !c.Expires.IsZero() {
-		w.expires = c.Expires.Add(time.Minute)
+		w.expires = c.Expires.Add(answerKept)
 	}
 	return w
 }

@@ -120,6 +120,9 @@ func (s *shard) merge(d *decided) {
 	for _, a := range e.Answers {
 		s.decision(t, a, d.rendered)
 	}
+	for _, f := range e.Forecasts {
+		u.addDry(f.Of, f.Answer)
+	}
 	for _, kind := range e.Used {
 		s.use(u, kind)
 	}

@@ -21,13 +21,13 @@ func (c *Client) BackupSchedule(ctx context.Context, id schemas.ServerID) (Backu
 }
 
 // SetBackupSchedule gives a server a schedule in place of the one that it has.
-func (c *Client) SetBackupSchedule(ctx context.Context, id schemas.ServerID, b BackupSchedule, key string) (schemas.OperationID, error) {
+func (c *Client) SetBackupSchedule(ctx context.Context, id schemas.ServerID, b BackupSchedule, t Terms) (schemas.OperationID, error) {
 	return c.write(ctx, request{
-		method: http.MethodPost, path: path("servers", id, "backup_schedule"), body: map[string]BackupSchedule{"backupSchedule": b}, key: key,
+		method: http.MethodPost, path: path("servers", id, "backup_schedule"), body: map[string]BackupSchedule{"backupSchedule": b}, terms: t,
 	}, "", nil)
 }
 
 // DisableBackups ends a server's schedule; the images that it made stay.
-func (c *Client) DisableBackups(ctx context.Context, id schemas.ServerID, key string) (schemas.OperationID, error) {
-	return c.write(ctx, request{method: http.MethodDelete, path: path("servers", id, "backup_schedule"), key: key}, "", nil)
+func (c *Client) DisableBackups(ctx context.Context, id schemas.ServerID, t Terms) (schemas.OperationID, error) {
+	return c.write(ctx, request{method: http.MethodDelete, path: path("servers", id, "backup_schedule"), terms: t}, "", nil)
 }

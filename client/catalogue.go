@@ -46,19 +46,19 @@ func (c *Client) Image(ctx context.Context, id schemas.ImageID) (Image, error) {
 }
 
 // CreateImage makes an image of a server.
-func (c *Client) CreateImage(ctx context.Context, server schemas.ServerID, name, key string) (i Image, err error) {
+func (c *Client) CreateImage(ctx context.Context, server schemas.ServerID, name string, t Terms) (i Image, err error) {
 	type order struct {
 		Server schemas.ServerID `json:"serverId"`
 		Name   string           `json:"name,omitempty"`
 	}
-	r := request{method: http.MethodPost, path: "/images", body: map[string]order{"image": {server, name}}, key: key}
+	r := request{method: http.MethodPost, path: "/images", body: map[string]order{"image": {server, name}}, terms: t}
 	i.Operation, err = c.write(ctx, r, "image", &i)
 	return i, err
 }
 
 // DeleteImage deletes an image of the account.
-func (c *Client) DeleteImage(ctx context.Context, id schemas.ImageID, key string) (schemas.OperationID, error) {
-	return c.write(ctx, request{method: http.MethodDelete, path: path("images", id), key: key}, "", nil)
+func (c *Client) DeleteImage(ctx context.Context, id schemas.ImageID, t Terms) (schemas.OperationID, error) {
+	return c.write(ctx, request{method: http.MethodDelete, path: path("images", id), terms: t}, "", nil)
 }
 
 // Group is a shared IP group. Operation, which made it, is in the answer to its create alone.
@@ -81,19 +81,19 @@ func (c *Client) Group(ctx context.Context, id schemas.GroupID) (Group, error) {
 }
 
 // CreateGroup makes a group with one server, or with none when server is 0.
-func (c *Client) CreateGroup(ctx context.Context, name string, server schemas.ServerID, key string) (g Group, err error) {
+func (c *Client) CreateGroup(ctx context.Context, name string, server schemas.ServerID, t Terms) (g Group, err error) {
 	type order struct {
 		Name   string           `json:"name"`
 		Server schemas.ServerID `json:"server,omitempty"`
 	}
-	r := request{method: http.MethodPost, path: "/shared_ip_groups", body: map[string]order{"sharedIpGroup": {name, server}}, key: key}
+	r := request{method: http.MethodPost, path: "/shared_ip_groups", body: map[string]order{"sharedIpGroup": {name, server}}, terms: t}
 	g.Operation, err = c.write(ctx, r, "sharedIpGroup", &g)
 	return g, err
 }
 
 // DeleteGroup deletes a group; its servers stay.
-func (c *Client) DeleteGroup(ctx context.Context, id schemas.GroupID, key string) (schemas.OperationID, error) {
-	return c.write(ctx, request{method: http.MethodDelete, path: path("shared_ip_groups", id), key: key}, "", nil)
+func (c *Client) DeleteGroup(ctx context.Context, id schemas.GroupID, t Terms) (schemas.OperationID, error) {
+	return c.write(ctx, request{method: http.MethodDelete, path: path("shared_ip_groups", id), terms: t}, "", nil)
 }
 
 // Limits are an account's rates and quotas.

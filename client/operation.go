@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -34,6 +35,11 @@ func (c *Client) Operations(ctx context.Context, f OperationFilter) ([]schemas.O
 // Operation reads an operation.
 func (c *Client) Operation(ctx context.Context, id schemas.OperationID) (schemas.Operation, error) {
 	return c.operation(ctx, id, 0)
+}
+
+// CancelOperation takes an operation back, as far as it can be. The one that it returns ends when nothing of the other is left.
+func (c *Client) CancelOperation(ctx context.Context, id schemas.OperationID, t Terms) (schemas.OperationID, error) {
+	return c.write(ctx, request{method: http.MethodPost, api: own, path: path("operations", url.PathEscape(string(id)), "cancel"), terms: t}, "", nil)
 }
 
 // operation reads an operation after its next change, at the latest after wait.

@@ -18,16 +18,12 @@ type Probe struct {
 }
 
 // ResizeProbed gives a server another flavor, which is confirmed or reverted by itself.
-func (c *Client) ResizeProbed(ctx context.Context, id schemas.ServerID, flavor schemas.FlavorID, p Probe, key string) (schemas.OperationID, error) {
+func (c *Client) ResizeProbed(ctx context.Context, id schemas.ServerID, flavor schemas.FlavorID, p Probe, t Terms) (schemas.OperationID, error) {
 	type resize struct {
 		Flavor schemas.FlavorID `json:"flavorId"`
 		Probe  Probe            `json:"probe"`
 	}
-	a, err := c.do(ctx, request{method: http.MethodPost, api: own, path: path("servers", id, "action"), body: map[string]resize{"resize": {flavor, p}}, key: key})
-	if err != nil {
-		return "", err
-	}
-	return a.operation(), nil
+	return c.write(ctx, request{method: http.MethodPost, api: own, path: path("servers", id, "action"), body: map[string]resize{"resize": {flavor, p}}, terms: t}, "", nil)
 }
 
 // decisionPause is how long after one look for a decision the next one follows. Source: docs/numbers.md.

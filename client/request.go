@@ -32,7 +32,7 @@ type request struct {
 	api    string        // v10 or own
 	path   string        // below the account
 	body   any           // as JSON; nil: none
-	key    string        // Idempotency-Key of a write; "": a new one
+	terms  Terms         // of a write
 	wait   time.Duration // that the server is asked to take before it answers
 }
 
@@ -68,6 +68,35 @@ func (a *answer) decode(member string, v any) error {
 	return nil
 }
 
+// Terms are those of a write.
+type Terms struct {
+	// Key is its Idempotency-Key; "": a new one.
+	Key string
+	// Dry: it is not done; the error of the write is a *DryRunError, or the fault that it would get.
+	Dry bool
+}
+
+// DryRunError is what a write would come to that was tried dry and would be accepted.
+type DryRunError struct {
+	Action schemas.Action `json:"action"`
+	Target struct {
+		Kind schemas.ActorKind `json:"kind"`
+		ID   *int64            `json:"id"` // nil for what would be made
+	} `json:"target"`
+	Status string `json:"status"` // that the target would have
+	Quota  struct {
+		Used  int64  `json:"ram_used"` // MB
+		Limit *int64 `json:"ram_limit"`
+		Left  *int64 `json:"ram_left"` // nil without a limit
+	} `json:"quota"`
+	Placed *bool `json:"placed"` // nil when no place is needed
+}
+
+// Error says that nothing was done.
+func (f *DryRunError) Error() string {
+	return string(f.Action) + " would be accepted; it was tried dry"
+}
+
 // NewKey makes an Idempotency-Key.
 func NewKey() string { return uuid.NewString() }
 
@@ -82,10 +111,10 @@ func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 		m.header.Set("Content-Type", "application/json")
 	}
 	if r.method != http.MethodGet {
-		if r.key == "" {
-			r.key = NewKey()
+		if r.terms.Key == "" {
+			r.terms.Key = NewKey()
 		}
-		m.header.Set("Idempotency-Key", r.key)
+		m.header.Set("Idempotency-Key", r.terms.Key)
 	}
 	s, err := c.known(ctx)
 	if err != nil {
@@ -130,6 +159,39 @@ func (c *Client) send(ctx context.Context, m message) (*answer, error) {
 		return nil, faultIn(res.StatusCode, res.Header, body)
 	}
 	return &answer{header: res.Header, body: body}, nil
+}
+
+// write sends a write and reads the member of its answer, if it has one, into v.
+func (c *Client) write(ctx context.Context, r request, member string, v any) (schemas.OperationID, error) {
+	if r.api == "" {
+		r.api = v10
+	}
+	if r.terms.Dry {
+		return "", c.try(ctx, r)
+	}
+	a, err := c.do(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	if v == nil {
+		return a.operation(), nil
+	}
+	return a.operation(), a.decode(member, v)
+}
+
+// try has a write decided and not done; its error says what it would come to.
+func (c *Client) try(ctx context.Context, r request) error {
+	r.api = own
+	r.path += "?dry_run=true"
+	a, err := c.do(ctx, r)
+	if err != nil {
+		return err
+	}
+	f := new(DryRunError)
+	if err := a.decode("dry_run", f); err != nil {
+		return err
+	}
+	return f
 }
 
 // get reads the member of the answer to a GET.

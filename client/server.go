@@ -58,9 +58,9 @@ func (c *Client) Server(ctx context.Context, id schemas.ServerID) (Server, error
 	return get[Server](ctx, c, request{api: v10, path: path("servers", id)}, "server")
 }
 
-// CreateServer orders a server. AdminPass is empty when the key was used before.
-func (c *Client) CreateServer(ctx context.Context, n NewServer, key string) (s Server, err error) {
-	r := request{method: http.MethodPost, path: "/servers", body: map[string]NewServer{"server": n}, key: key}
+// CreateServer orders a server. AdminPass is empty when the key of its terms was used before.
+func (c *Client) CreateServer(ctx context.Context, n NewServer, t Terms) (s Server, err error) {
+	r := request{method: http.MethodPost, path: "/servers", body: map[string]NewServer{"server": n}, terms: t}
 	s.Operation, err = c.write(ctx, r, "server", &s)
 	return s, err
 }
@@ -72,13 +72,13 @@ type ServerUpdate struct {
 }
 
 // UpdateServer gives a server another name or password.
-func (c *Client) UpdateServer(ctx context.Context, id schemas.ServerID, u ServerUpdate, key string) (schemas.OperationID, error) {
-	return c.write(ctx, request{method: http.MethodPut, path: path("servers", id), body: map[string]ServerUpdate{"server": u}, key: key}, "", nil)
+func (c *Client) UpdateServer(ctx context.Context, id schemas.ServerID, u ServerUpdate, t Terms) (schemas.OperationID, error) {
+	return c.write(ctx, request{method: http.MethodPut, path: path("servers", id), body: map[string]ServerUpdate{"server": u}, terms: t}, "", nil)
 }
 
 // DeleteServer deletes a server: it is not found from then on.
-func (c *Client) DeleteServer(ctx context.Context, id schemas.ServerID, key string) (schemas.OperationID, error) {
-	return c.write(ctx, request{method: http.MethodDelete, path: path("servers", id), key: key}, "", nil)
+func (c *Client) DeleteServer(ctx context.Context, id schemas.ServerID, t Terms) (schemas.OperationID, error) {
+	return c.write(ctx, request{method: http.MethodDelete, path: path("servers", id), terms: t}, "", nil)
 }
 
 // Action is what Act does with a server: the body of its request.
@@ -113,37 +113,24 @@ func Confirm() Action { return Action{"confirmResize": nil} }
 func Revert() Action { return Action{"revertResize": nil} }
 
 // Act does something with a server.
-func (c *Client) Act(ctx context.Context, id schemas.ServerID, a Action, key string) (schemas.OperationID, error) {
-	return c.write(ctx, request{method: http.MethodPost, path: path("servers", id, "action"), body: a, key: key}, "", nil)
+func (c *Client) Act(ctx context.Context, id schemas.ServerID, a Action, t Terms) (schemas.OperationID, error) {
+	return c.write(ctx, request{method: http.MethodPost, path: path("servers", id, "action"), body: a, terms: t}, "", nil)
 }
 
 // ShareIP gives a server of the group an address of another one; with configure its guest is told too, which restarts it.
-func (c *Client) ShareIP(ctx context.Context, id schemas.ServerID, address string, group schemas.GroupID, configure bool, key string) (schemas.OperationID, error) {
+func (c *Client) ShareIP(ctx context.Context, id schemas.ServerID, address string, group schemas.GroupID, configure bool, t Terms) (schemas.OperationID, error) {
 	type shareIP struct {
 		Group     schemas.GroupID `json:"sharedIpGroupId"`
 		Configure bool            `json:"configureServer"`
 	}
-	return c.write(ctx, request{method: http.MethodPut, path: sharedPath(id, address), body: map[string]shareIP{"shareIp": {group, configure}}, key: key}, "", nil)
+	return c.write(ctx, request{method: http.MethodPut, path: sharedPath(id, address), body: map[string]shareIP{"shareIp": {group, configure}}, terms: t}, "", nil)
 }
 
 // UnshareIP takes a shared address from a server.
-func (c *Client) UnshareIP(ctx context.Context, id schemas.ServerID, address, key string) (schemas.OperationID, error) {
-	return c.write(ctx, request{method: http.MethodDelete, path: sharedPath(id, address), key: key}, "", nil)
+func (c *Client) UnshareIP(ctx context.Context, id schemas.ServerID, address string, t Terms) (schemas.OperationID, error) {
+	return c.write(ctx, request{method: http.MethodDelete, path: sharedPath(id, address), terms: t}, "", nil)
 }
 
 func sharedPath(id schemas.ServerID, address string) string {
 	return path("servers", id, "ips", "public", address)
-}
-
-// write sends a write of v1.0 and reads the member of its answer, if it has one, into v.
-func (c *Client) write(ctx context.Context, r request, member string, v any) (schemas.OperationID, error) {
-	r.api = v10
-	a, err := c.do(ctx, r)
-	if err != nil {
-		return "", err
-	}
-	if v == nil {
-		return a.operation(), nil
-	}
-	return a.operation(), a.decode(member, v)
 }

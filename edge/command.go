@@ -53,6 +53,9 @@ func newSender(c *Config, r *replies, o *Operations) *sender {
 
 // Do publishes the order to its account's shard and waits until it is admitted or refused.
 func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) {
+	if r.dry {
+		return s.dryRun(ctx, r, o)
+	}
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return Response{}, err
@@ -156,7 +159,13 @@ func (s *sender) send(ctx context.Context, cmd *schemas.Command, direct bool) (*
 	if err != nil {
 		return nil, err
 	}
-	m.ReplyTo, m.Direct = bus.ReplyQueue(s.config.ID), direct
+	m.Direct = direct
+	return s.post(ctx, cmd, to, m)
+}
+
+// post publishes a message that brings a command or is about one, and whose answer is waited for.
+func (s *sender) post(ctx context.Context, cmd *schemas.Command, to bus.Address, m bus.Message) (*sent, error) {
+	m.ReplyTo = bus.ReplyQueue(s.config.ID)
 	confirmed := make(chan error, 1) // one confirmation, never blocks
 	w := &sent{sender: s, cmd: cmd, answer: s.replies.expect(cmd.ID), confirmed: confirmed, patience: time.NewTimer(s.config.Wait)}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Wait)

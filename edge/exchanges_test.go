@@ -124,6 +124,8 @@ var exchanges = []struct{ what, request, json, xml string }{
 
 	{"List operations", "GET /ozone/v1/1001/operations", "", ""},
 	{"Get an operation", "GET /ozone/v1/1001/operations/019b7c1a-0000-7000-8000-000000000001", "", ""},
+	{"Cancel an operation", "POST /ozone/v1/1001/operations/019b7c1a-0000-7000-8000-000000000001/cancel", "", ""},
+	{"Try to cancel it", "POST /ozone/v1/1001/operations/019b7c1a-0000-7000-8000-000000000001/cancel?dry_run=true", "", ""},
 	{"Delete a server whatever its status", "DELETE /ozone/v1/1001/servers/12?force=true", "", ""},
 	{"Delete a server as in v1.0", "DELETE /ozone/v1/1001/servers/12", "", ""},
 	{
@@ -137,6 +139,20 @@ var exchanges = []struct{ what, request, json, xml string }{
 		"A probe that is against a rule", "POST /ozone/v1/1001/servers/12/action",
 		`{"resize":{"flavorId":3,"probe":{"type":"tcp","port":0}}}`, `<resize xmlns="` + namespace + `" flavorId="3"><probe type="tcp" port="0"/></resize>`,
 	},
+	{
+		"Try a resize", "POST /ozone/v1/1001/servers/12/action?dry_run=true",
+		`{"resize":{"flavorId":3}}`, `<resize xmlns="` + namespace + `" flavorId="3"/>`,
+	},
+	{"Try a create", "POST /ozone/v1/1001/servers?dry_run=true", `{"server":{"imageId":1,"flavorId":2}}`, `<server xmlns="` + namespace + `" imageId="1" flavorId="2"/>`},
+	{"Try a new name", "PUT /ozone/v1/1001/servers/12?dry_run=true", `{"server":{"name":"web 2"}}`, `<server xmlns="` + namespace + `" name="web 2"/>`},
+	{"Try to share an address", "PUT /ozone/v1/1001/servers/12/ips/public/198.18.0.7?dry_run=true", `{"shareIp":{"sharedIpGroupId":3,"configureServer":true}}`, `<shareIp xmlns="` + namespace + `" sharedIpGroupId="3" configureServer="true"/>`},
+	{"Try to share it no more", "DELETE /ozone/v1/1001/servers/12/ips/public/198.18.0.7?dry_run=true", "", ""},
+	{"Try a backup schedule", "POST /ozone/v1/1001/servers/12/backup_schedule?dry_run=true", `{"backupSchedule":{"enabled":true,"daily":"H_0400_0600"}}`, `<backupSchedule xmlns="` + namespace + `" enabled="true" daily="H_0400_0600"/>`},
+	{"Try none", "DELETE /ozone/v1/1001/servers/12/backup_schedule?dry_run=true", "", ""},
+	{"Try an image", "POST /ozone/v1/1001/images?dry_run=true", `{"image":{"serverId":12,"name":"snap"}}`, `<image xmlns="` + namespace + `" serverId="12" name="snap"/>`},
+	{"Try to delete an image", "DELETE /ozone/v1/1001/images/743?dry_run=true", "", ""},
+	{"Try a group", "POST /ozone/v1/1001/shared_ip_groups?dry_run=true", `{"sharedIpGroup":{"name":"pair"}}`, `<sharedIpGroup xmlns="` + namespace + `" name="pair"/>`},
+	{"Try to delete a group", "DELETE /ozone/v1/1001/shared_ip_groups/3?dry_run=true", "", ""},
 	{"Force that is neither", "DELETE /ozone/v1/1001/servers/12?force=maybe", "", ""},
 }
 
@@ -167,6 +183,9 @@ func furnished(t *testing.T) *rig {
 	}
 	r.answers(func(cmd *schemas.Command) *schemas.Answer {
 		a := &schemas.Answer{V: 1, Operation: cmd.ID, Target: schemas.ServerID(14).Ref(), Representation: []byte(bareServer)}
+		a.Forecast = &schemas.Forecast{
+			Action: schemas.ServerResize, Target: schemas.ServerID(12).Ref(), Status: "QUEUE_RESIZE", UsedRAMMiB: 1024, RAMLimitMiB: 51200, Placed: true,
+		}
 		if cmd.Action == schemas.ServerImage {
 			a.Target, a.Representation = schemas.ImageID(744).Ref(), []byte(queuedImage)
 		}

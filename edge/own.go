@@ -41,6 +41,7 @@ var ozoneForm = &xmlform.Form{Namespace: NamespaceOzone, Elements: map[string]xm
 	"routes":     {Item: "route"},
 	"operations": {Item: "operation"},
 	"operation":  {Children: []string{"target", "error"}},
+	"dry_run":    {Children: []string{"target", "quota"}},
 }}
 
 type extension struct {

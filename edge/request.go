@@ -27,6 +27,7 @@ type Request struct {
 	out    []byte // the response body is built here
 
 	counted []storage.RateWindow // where the request is counted
+	dry     bool                 // nothing is to be done
 }
 
 // ID is what {id} of the path stands for. Whatever can be no object's number is not found.

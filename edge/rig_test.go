@@ -46,6 +46,7 @@ type rig struct {
 	mu       sync.Mutex
 	answer   func(cmd *schemas.Command) *schemas.Answer // guarded by mu; nil answer: silence
 	commands []*schemas.Command                         // guarded by mu
+	dry      bool                                       // the last one is to be tried only; guarded by mu
 }
 
 func newRig(tb testing.TB, change func(*edge.Config)) *rig {
@@ -61,7 +62,7 @@ func newRig(tb testing.TB, change func(*edge.Config)) *rig {
 	c := edge.Config{
 		ID: "e1", Bus: b, Reader: r.rows, Events: r.rows, Tokens: r.rows, Limits: r.rows, Backups: r.rows, Sealer: sealer, Now: time.Now,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		PublicURL: "http://cloud.example:8774/", Modules: []edge.Module{v10.New(), operations.New(), events.New(), servers.New(), subscriptions.New()},
+		PublicURL: "http://cloud.example:8774/", Modules: []edge.Module{v10.New(), operations.New(), events.New(), servers.New(), subscriptions.New(), v10.NewStrict()},
 		Metrics: func(w io.Writer) error { _, err := io.WriteString(w, "ozone_up 1\n"); return err },
 	}
 	if change != nil {
@@ -121,7 +122,12 @@ func (r *rig) decide(b bus.Bus, d bus.Delivery) {
 		return
 	}
 	cmd, _ := m.(*schemas.Command)
+	dry, _ := m.(*schemas.DryRun)
+	if dry != nil {
+		cmd = &dry.Command
+	}
 	r.mu.Lock()
+	r.dry = dry != nil
 	r.commands = append(r.commands, cmd)
 	answer := r.answer
 	r.mu.Unlock()
@@ -158,6 +164,13 @@ func (r *rig) last() *schemas.Command {
 		return nil
 	}
 	return r.commands[len(r.commands)-1]
+}
+
+// tried tells whether the last command was to be tried only.
+func (r *rig) tried() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dry
 }
 
 // response is an answer as it came over the wire.

@@ -23,6 +23,10 @@ type Route struct {
 	MaxBody int
 	// XML is how such a body looks in XML; nil: it is taken in JSON alone.
 	XML *xmlform.Form
+	// Members are those that such a body may have; nil: what is not known is ignored.
+	Members Members
+	// Direct: what it changes is not ordered by a command. So it cannot be tried dry.
+	Direct bool
 	// Rate is a rule that counts the route's requests beside the one of its verb; "": none.
 	Rate   schemas.RateRule
 	Handle Handler

@@ -68,9 +68,20 @@ func (s *Server) answer(ctx context.Context, r *Request) (Response, error) {
 		if err := r.readBody(route); err != nil {
 			return Response{}, err
 		}
+		if err := route.Members.Check(r.Body, "body"); err != nil {
+			return Response{}, err
+		}
+	}
+	if err := r.readDryRun(route); err != nil {
+		return Response{}, err
 	}
 	plantDefect(r)
-	return route.Handle(ctx, r)
+	res, err := route.Handle(ctx, r)
+	if r.dry {
+		s.uncount(ctx, r.Account, r.counted)
+		r.counted = nil
+	}
+	return res, err
 }
 
 // locate reads the path, and in which format the answer is wanted; that comes first, so that a refusal has it too.

@@ -13,6 +13,15 @@ type Account struct {
 	Pending    map[OperationID]Quota `json:"pending,omitempty"`
 }
 
+// HeldRAMMiB is what the account's servers have and undecided operations hold.
+func (a *Account) HeldRAMMiB() int64 {
+	held := a.UsedRAMMiB
+	for _, q := range a.Pending {
+		held += q.RAMMiB
+	}
+	return held
+}
+
 // DefaultRAMLimitMiB is how much RAM the servers of a new account may have together.
 // Source: API guide v1.0, "Absolute Limits" (maxTotalRAMSize).
 const DefaultRAMLimitMiB = 51200

@@ -11,7 +11,7 @@ import (
 // messageTypes are all that a shard or a host can get, and one that nobody knows.
 var messageTypes = []schemas.MessageType{
 	schemas.TypeCommand, schemas.TypeStep, schemas.TypeOutcome, schemas.TypeHeartbeat, schemas.TypeAllocate, schemas.TypeAllocated,
-	schemas.TypeRelease, schemas.TypeReleased, schemas.TypeFence, schemas.TypeNotice, schemas.TypeNoted, schemas.TypeWake, "tomorrow",
+	schemas.TypeRelease, schemas.TypeReleased, schemas.TypeFence, schemas.TypeNotice, schemas.TypeNoted, schemas.TypeDryRun, schemas.TypeWake, "tomorrow",
 }
 
 // FuzzMessages feeds anything to the reader of deliveries and stored requests, of any type and version: what is taken can be

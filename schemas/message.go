@@ -71,6 +71,8 @@ type Params struct {
 	// Address is the public address to be shared, by a server that is there or from its create on.
 	Address   string `json:"address,omitempty"`
 	Configure bool   `json:"configure,omitempty"` // a shared address is written into the guest too
+	// Operation is what operation.cancel cancels.
+	Operation OperationID `json:"operation,omitempty"`
 	// Backups is the schedule of backup_schedule.set.
 	Backups *BackupSchedule `json:"backups,omitempty"`
 	// Probe decides a resize; nil: its tenant does, or the time.
@@ -265,6 +267,9 @@ func newMessage(t MessageType) (m Message, v *int) {
 		return m, &m.V
 	case TypeNoted:
 		m := new(HostNoted)
+		return m, &m.V
+	case TypeDryRun:
+		m := new(DryRun)
 		return m, &m.V
 	default:
 		return nil, nil

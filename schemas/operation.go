@@ -23,6 +23,7 @@ const (
 	SharedIPGroupDelete Action = "shared_ip_group.delete"
 	BackupSet           Action = "backup_schedule.set"
 	BackupDisable       Action = "backup_schedule.disable"
+	OperationCancel     Action = "operation.cancel"
 
 	// ServerSuspend and the three below are the operator's: no v1.0 request makes them.
 	ServerSuspend  Action = "server.suspend"
@@ -108,4 +109,6 @@ type Answer struct {
 	// Representation is the object in v1.0 detail form without its envelope, without adminPass;
 	// only creates have one.
 	Representation []byte `json:"representation,omitempty"`
+	// Forecast is there in the answer to a dry run that would be accepted.
+	Forecast *Forecast `json:"forecast,omitempty"`
 }

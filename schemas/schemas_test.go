@@ -219,6 +219,8 @@ func TestMessagesSayWhoDecidesThem(t *testing.T) {
 		{&Fence{Host: 3}, "host/3"},
 		{&HostNotice{Server: 7}, "server/7"},
 		{&HostNoted{Host: 3}, "host/3"},
+		{&DryRun{Command: Command{Account: 1001}}, "account/1001"},
+		{&DryRun{Command: Command{Account: 1001}, Place: &Allocate{Cluster: 2}}, "cluster/2"},
 	}
 	for _, c := range tests {
 		if got := c.m.To().String(); got != c.want {

@@ -21,6 +21,7 @@ const (
 	OnShareSetUp Trigger = "share, set up" // and write it into the guest
 	OnUnshare    Trigger = "unshare"
 	OnBackups    Trigger = "set backups" // or none
+	OnCancel     Trigger = "cancel"      // the operation under way
 	OnSuspend    Trigger = "suspend"
 	OnResume     Trigger = "resume"
 	OnRescue     Trigger = "rescue"
@@ -61,6 +62,7 @@ var serverTable = []Transition{
 	{StatusBuild, OnFailed, StatusError},
 	{StatusBuild, OnSilent, StatusError},
 	{StatusBuild, OnForce, StatusDeleted},
+	{StatusBuild, OnCancel, StatusDeleted}, // as if it had never been asked for
 
 	{StatusActive, OnRename, StatusActive},
 	{StatusActive, OnPassword, StatusPassword},
@@ -88,10 +90,12 @@ var serverTable = []Transition{
 	{StatusQueueResize, OnAllocated, StatusPrepResize},
 	{StatusQueueResize, OnRefused, StatusActive},
 	{StatusQueueResize, OnForce, StatusDeleted},
+	{StatusQueueResize, OnCancel, StatusActive},
 	{StatusPrepResize, OnPrepared, StatusResize},
 	{StatusPrepResize, OnFailed, StatusActive}, // the source was never touched
 	{StatusPrepResize, OnSilent, StatusActive},
 	{StatusPrepResize, OnForce, StatusDeleted},
+	{StatusPrepResize, OnCancel, StatusActive}, // from RESIZE on the source is off: too late
 	{StatusResize, OnDone, StatusVerifyResize},
 	{StatusResize, OnFailed, StatusResize}, // the source is started again: restored follows
 	{StatusResize, OnRestored, StatusActive},
@@ -257,6 +261,14 @@ var serverRefusals = []Refusal{
 		On:   []Trigger{OnPassword, OnRebootSoft, OnResize, OnImage, OnShare, OnShareSetUp, OnUnshare},
 		Kind: KindConflict, Fault: FaultCloudServers,
 	},
+	{
+		In: []Status{
+			StatusActive, StatusRebuild, StatusResize, StatusVerifyResize, StatusReboot, StatusHardReboot, StatusPassword, StatusShareIP,
+			StatusShareIPNoConfig, StatusDeleteIP, StatusSuspended, StatusRescue, StatusError, StatusUnknown,
+		},
+		On:   []Trigger{OnCancel},
+		Kind: KindConflict, Fault: FaultCloudServers,
+	},
 }
 
 // Overlay is a condition beside the status that refuses what the status would allow.
@@ -308,14 +320,17 @@ var imageTable = []ImageTransition{
 	{"", OnCreate, ImageQueued},
 	{ImageQueued, OnPrepared, ImagePreparing},
 	{ImageQueued, OnServerGone, ImageDeleted},
+	{ImageQueued, OnCancel, ImageFailed},
 	{ImagePreparing, OnPrepared, ImageSaving},
 	{ImagePreparing, OnFailed, ImageFailed},
 	{ImagePreparing, OnSilent, ImageFailed},
 	{ImagePreparing, OnServerGone, ImageDeleted},
+	{ImagePreparing, OnCancel, ImageFailed},
 	{ImageSaving, OnDone, ImageActive},
 	{ImageSaving, OnFailed, ImageFailed},
 	{ImageSaving, OnSilent, ImageFailed},
 	{ImageSaving, OnServerGone, ImageDeleted},
+	{ImageSaving, OnCancel, ImageFailed},
 	{ImageActive, OnDelete, ImageDeleted},
 	{ImageActive, OnServerGone, ImageDeleted},
 	{ImageFailed, OnDelete, ImageDeleted},

@@ -115,6 +115,7 @@ func TestWireFormOfOutcomesAndAnswers(t *testing.T) {
 	values = append(values,
 		"answer accepted", &Answer{V: MessageV, Operation: anOp, Target: ServerID(1234).Ref(), Representation: []byte(`{"id":1234}`)},
 		"answer repeated", &Answer{V: MessageV, Operation: anOp, Target: ServerID(1234).Ref(), Repeated: true},
+		"answer to a dry run", &Answer{V: MessageV, Operation: anOp, Forecast: &Forecast{Action: ServerCreate, Target: ServerID(0).Ref(), Status: "BUILD", UsedRAMMiB: 256, Placed: true}},
 		"answer refused", &Answer{V: MessageV, Operation: anOp, Target: ServerID(1234).Ref(), Fault: refused},
 	)
 	freeze(t, "answers.golden", values...)
@@ -123,7 +124,14 @@ func TestWireFormOfOutcomesAndAnswers(t *testing.T) {
 func TestWireFormOfRequestsBetweenShards(t *testing.T) {
 	t.Parallel()
 	flavor := DefaultFlavors()[1]
+	dry := &DryRun{V: MessageV, Command: Command{V: MessageV, ID: anOp, Action: ServerResize, Account: 1001, Target: 1234, Params: Params{Flavor: 3}, Created: then, Expires: then.Add(time.Minute)}}
+	placed := *dry
+	placed.ReplyTo, placed.Clusters = "ozone.replies.e1", []ClusterID{1, 2}
+	placed.Place = &Allocate{V: MessageV, Operation: anOp, Cluster: 1, Account: 1001, Server: 1234, Copy: 2, Flavor: flavor, Avoid: 7}
+	placed.Forecast = &Forecast{Action: ServerResize, Target: ServerID(1234).Ref(), Status: "QUEUE_RESIZE", UsedRAMMiB: 1024, RAMLimitMiB: 51200}
 	freeze(t, "requests.golden",
+		"dry run", dry,
+		"dry run: place", &placed,
 		"allocate", &Allocate{V: MessageV, Operation: anOp, Cluster: 1, Account: 1001, Server: 1234, Copy: 2, Flavor: flavor, Addresses: true, Avoid: 7},
 		"allocated", &Allocated{
 			V: MessageV, Operation: anOp, Account: 1001, Server: 1234, Copy: 2, Cluster: 1, Host: 7, Public: []string{"198.18.0.1"}, Private: []string{"10.0.0.1"},

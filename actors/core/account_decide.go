@@ -61,6 +61,12 @@ func admitToAccount(s schemas.Account, a *Admit, in Input) (schemas.Account, Eff
 			return s, e, nil
 		}
 		e.tell(schemas.ImageID(c.Target).Ref(), a)
+	case schemas.OperationCancel:
+		if a.Subject.Kind != schemas.ActorServer && a.Subject.Kind != schemas.ActorImage {
+			e.refuse(a, notUnderWay())
+			return s, e, nil
+		}
+		e.tell(a.Subject, a)
 	case schemas.ServerImage:
 		e.tell(c.Params.Server.Ref(), a)
 	default:
@@ -181,10 +187,7 @@ func hold(s schemas.Account, op schemas.OperationID, q schemas.Quota) schemas.Ac
 
 // overLimit tells why the account may not have more RAM; what undecided operations hold counts.
 func overLimit(s schemas.Account, more int64) *schemas.Error {
-	used := s.UsedRAMMiB
-	for _, q := range s.Pending {
-		used += q.RAMMiB
-	}
+	used := s.HeldRAMMiB()
 	if s.RAMLimitMiB == 0 || more <= 0 || used+more <= s.RAMLimitMiB { // the limit may have been lowered below what is used
 		return nil
 	}

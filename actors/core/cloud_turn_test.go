@@ -108,6 +108,9 @@ func (w *cloud) decideAll(e envelope) *unit {
 // admit adds to a command what the store knows of it.
 func (w *cloud) admit(c *schemas.Command) *Admit {
 	a := &Admit{Command: c, NewServer: w.rows.nextServer, NewImage: w.rows.nextImage, NewGroup: w.rows.nextGroup}
+	if o := w.rows.ops[c.Params.Operation]; o != nil && !o.op.State.Terminal() {
+		a.Subject = o.op.Target
+	}
 	if o := w.rows.ops[c.ID]; o != nil {
 		a.Known.Open = len(o.answers) == 0
 		if !a.Known.Open {

@@ -24,6 +24,13 @@ func (w *cloud) order(action schemas.Action, target int64, p schemas.Params) sch
 
 func (w *cloud) orderAs(c *schemas.Command) schemas.OperationID {
 	w.t.Helper()
+	w.submit(c)
+	w.drain()
+	return c.ID
+}
+
+// submit sends a command that nobody takes before the next drain.
+func (w *cloud) submit(c *schemas.Command) schemas.OperationID {
 	c.V, c.ID, c.Account, c.Created = 1, w.newID("op"), 1, w.now
 	if c.Expires.IsZero() {
 		c.Expires = w.now.Add(30 * time.Second)
@@ -32,7 +39,6 @@ func (w *cloud) orderAs(c *schemas.Command) schemas.OperationID {
 		c.Payload = []byte("sealed")
 	}
 	w.send(envelope{to: c.To(), message: c, durable: true})
-	w.drain()
 	return c.ID
 }
 

@@ -26,6 +26,8 @@ func DecideCluster(c schemas.Cluster, x *Index, m any, in Input) (schemas.Cluste
 		d.allocate(m)
 	case *schemas.Release:
 		d.release(m)
+	case *schemas.DryRun:
+		d.dryRun(m)
 	case HostChanged:
 		err = d.hostChanged(m)
 	case Wake, Resume, Poison:

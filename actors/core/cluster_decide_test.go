@@ -179,7 +179,7 @@ func TestExhaustionIsExact(t *testing.T) {
 	if got == nil || got.Kind != schemas.KindCapacity || got.Fault != schemas.FaultCapacity {
 		t.Fatalf("refused = %+v, want a capacity fault", got)
 	}
-	if want := "no host has room for flavor 1: too little RAM: 2; too little disk: 1; no flavor fits now"; got.Error() != want {
+	if want := "no host has room for flavor 1: too little RAM; too little disk; no flavor fits now"; got.Error() != want {
 		t.Errorf("refused with %q, want %q", got, want)
 	}
 	r.tell(release(3, 3))
@@ -194,7 +194,7 @@ func TestRefusalNamesLargestFlavorThatFits(t *testing.T) {
 	fenced.State = schemas.HostFenced
 	r := newRig(t, hostUp(1, 1500, 900), fenced)
 	got := r.ask(r.allocate(1, 1, 7)).Refused
-	if want := "no host has room for flavor 7: too little RAM: 1; out of service: 1; the largest flavor that fits now is 3"; got == nil || got.Error() != want {
+	if want := "no host has room for flavor 7: too little RAM; out of service; the largest flavor that fits now is 3"; got == nil || got.Error() != want {
 		t.Errorf("refused with %q, want %q", got, want)
 	}
 }

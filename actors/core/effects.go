@@ -54,9 +54,11 @@ type Effects struct {
 	Open     []Opened
 	Progress []Progress // of open ones
 	Answers  []Decision // for the edge
-	Keys     []Key
-	Events   []Event
-	Used     []schemas.ActorKind // kinds of which the offered id was taken
+	// Forecasts are for the edges that ask for dry runs.
+	Forecasts []ForecastFor
+	Keys      []Key
+	Events    []Event
+	Used      []schemas.ActorKind // kinds of which the offered id was taken
 
 	Reservations []schemas.Reservation
 	Addresses    []schemas.Address
@@ -109,6 +111,12 @@ type Decision struct {
 	Show   bool
 }
 
+// ForecastFor is the answer to a dry run.
+type ForecastFor struct {
+	Of     *schemas.DryRun
+	Answer schemas.Answer
+}
+
 // Key is an idempotency key that now stands for an operation.
 type Key struct {
 	Hash      []byte
@@ -148,7 +156,7 @@ func (e *Effects) refuse(a *Admit, err *schemas.Error) {
 		state = schemas.OperationExpired
 	}
 	e.open(a, c.Target, state, err)
-	e.Answers = append(e.Answers, Decision{Answer: schemas.Answer{V: schemas.MessageV, Operation: c.ID, Target: targetOf(c.Action, c.Target), Fault: err}})
+	e.Answers = append(e.Answers, Decision{Answer: schemas.Answer{V: schemas.MessageV, Operation: c.ID, Target: a.target(c.Target), Fault: err}})
 	if a.Holds {
 		e.tell(c.Account.Ref(), Settle{Operation: c.ID})
 	}
@@ -178,7 +186,7 @@ func keeps(err *schemas.Error) bool {
 func (e *Effects) open(a *Admit, target int64, state schemas.OperationState, err *schemas.Error) {
 	c := a.Command
 	op := schemas.Operation{
-		ID: c.ID, Account: c.Account, Action: c.Action, State: state, Target: targetOf(c.Action, target),
+		ID: c.ID, Account: c.Account, Action: c.Action, State: state, Target: a.target(target),
 		Created: c.Created, TraceParent: c.TraceParent,
 	}
 	if err != nil {
@@ -232,6 +240,14 @@ func operationError(err *schemas.Error) *schemas.OperationError {
 		Fault: err.Fault, Message: err.Message, Details: err.Details,
 		Retryable: err.Kind == schemas.KindUnavailable || err.Kind == schemas.KindCapacity || err.Kind == schemas.KindConflict,
 	}
+}
+
+// target is the object that a command works on, as its operation shows it.
+func (a *Admit) target(id int64) schemas.Ref {
+	if a.Command.Action == schemas.OperationCancel {
+		return a.Subject
+	}
+	return targetOf(a.Command.Action, id)
 }
 
 // targetOf is the object that an action works on, as its operation shows it.

@@ -233,7 +233,7 @@ func wantedCells() []strikeCell {
 		schemas.ServerCreate, schemas.ServerUpdate, schemas.ServerDelete, schemas.ServerReboot, schemas.ServerRebuild, schemas.ServerResize,
 		schemas.ServerResizeConfirm, schemas.ServerResizeRevert, schemas.ServerImage, schemas.ImageDelete,
 		schemas.ServerShareIP, schemas.ServerUnshareIP, schemas.SharedIPGroupCreate, schemas.SharedIPGroupDelete,
-		schemas.BackupSet, schemas.BackupDisable,
+		schemas.BackupSet, schemas.BackupDisable, schemas.OperationCancel,
 	} {
 		add(aTurn, "command "+string(a))
 	}

@@ -65,10 +65,14 @@ func DecideImage(s schemas.Image, m any, in Input) (schemas.Image, Effects, erro
 
 // nameOf is what an image's events call an action.
 func nameOf(a schemas.Action) string {
-	if a == schemas.ServerImage {
+	switch a {
+	case schemas.ServerImage:
 		return "image.create"
+	case schemas.OperationCancel:
+		return "image.cancel"
+	default:
+		return string(a)
 	}
-	return string(a)
 }
 
 // tellChange tells of what tenants see change when nothing else in the decision did: only while it is made.
@@ -88,6 +92,8 @@ func (d *image) admit(a *Admit) {
 		d.e.refuse(a, schemas.Errorf(schemas.KindNotFound, "image not found"))
 	case c.Action == schemas.ImageDelete:
 		d.delete(a)
+	case c.Action == schemas.OperationCancel:
+		d.recall(a)
 	case d.Status != schemas.ImageActive:
 		d.e.refuse(a, schemas.Errorf(schemas.KindInvalid, "image is %s", d.Status))
 	case c.Action == schemas.ServerCreate:
@@ -177,8 +183,12 @@ func (d *image) serverGone(m ServerGone) {
 	d.remove(m.Operation, "")
 }
 
-// remove has the image's host delete the files, repeated until it confirms; op ends with it when action is given.
+// remove has the image's host delete the files, repeated until it confirms; op ends with it when action is given. An earlier removal
+// goes on as this one.
 func (d *image) remove(op schemas.OperationID, action schemas.Action) {
+	if c := d.Cursor; c != nil && c.Plan == planRemove {
+		d.removed()
+	}
 	d.Cursor = &schemas.Cursor{Operation: op, Action: action, Plan: planRemove, Step: schemas.StepRemove, Attempt: 1}
 	d.try()
 }
@@ -291,7 +301,7 @@ func (d *image) removed() {
 	c := d.Cursor
 	d.Cursor = nil
 	d.e.Save = true
-	if c.Action == schemas.ImageDelete {
+	if c.Action != "" {
 		d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationSucceeded, Percent: 100})
 		d.e.event(&d.Sequence, nameOf(c.Action), PhaseEnd, c.Operation, nil)
 	}

@@ -110,7 +110,7 @@ func (w *cloud) randomCommand(dice *rand.Rand) {
 		return
 	}
 	s := servers[dice.IntN(len(servers))].ID
-	switch dice.IntN(16) {
+	switch dice.IntN(19) {
 	case 0:
 		w.order(schemas.ServerDelete, int64(s), schemas.Params{Force: dice.IntN(2) == 0})
 	case 1:
@@ -143,6 +143,9 @@ func (w *cloud) randomCommand(dice *rand.Rand) {
 		w.order(schemas.BackupSet, int64(s), schemas.Params{Backups: anySchedule(dice)})
 	case 14:
 		w.order(schemas.BackupDisable, int64(s), schemas.Params{})
+	case 15, 16, 17: // one of the latest, most likely under way
+		recent := w.rows.order[max(0, len(w.rows.order)-4):]
+		w.order(schemas.OperationCancel, 0, schemas.Params{Operation: recent[dice.IntN(len(recent))]})
 	default:
 		operator := []schemas.Action{schemas.ServerSuspend, schemas.ServerResume, schemas.ServerRescue, schemas.ServerUnrescue}
 		w.order(operator[dice.IntN(len(operator))], int64(s), schemas.Params{})

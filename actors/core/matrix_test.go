@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,27 +14,27 @@ import (
 // imaging is ACTIVE while an image of it is made; waiting is ERROR while a silent host may still run it.
 var theMatrix = []struct {
 	state string
-	cells [15]string // rename, password, delete, reboot SOFT, reboot HARD, rebuild, resize, confirm, revert, image, share, share and set up, unshare, set backups, forced delete
+	cells [16]string // rename, password, delete, reboot SOFT, reboot HARD, rebuild, resize, confirm, revert, image, share, share and set up, unshare, set backups, forced delete, cancel
 }{
-	{"ACTIVE", [15]string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "R", "R", "ok", "ok", "ok", "ok", "ok", "ok"}},
-	{"BUILD", [15]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "b", "ok"}},
-	{"REBUILD", [15]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "b", "ok"}},
-	{"QUEUE_RESIZE", [15]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok"}},
-	{"PREP_RESIZE", [15]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok"}},
-	{"RESIZE", [15]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok"}},
-	{"VERIFY_RESIZE", [15]string{"ok", "r", "ok", "r", "r", "r", "R", "ok", "ok", "r", "r", "r", "r", "r", "ok"}},
-	{"REBOOT", [15]string{"ok", "c", "ok", "c", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"HARD_REBOOT", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"PASSWORD", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"SHARE_IP", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"SHARE_IP_NO_CONFIG", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"DELETE_IP", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"SUSPENDED", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"RESCUE", [15]string{"ok", "c", "ok", "ok", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"ERROR", [15]string{"ok", "c", "ok", "c", "ok", "ok", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"UNKNOWN", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
-	{"imaging", [15]string{"ok", "ok", "ok", "ok", "ok", "r", "r", "R", "R", "r", "ok", "ok", "ok", "ok", "ok"}},
-	{"waiting", [15]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok"}},
+	{"ACTIVE", [16]string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "R", "R", "ok", "ok", "ok", "ok", "ok", "ok", "c"}},
+	{"BUILD", [16]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "b", "ok", "ok"}},
+	{"REBUILD", [16]string{"b", "b", "b", "b", "b", "b", "b", "R", "R", "b", "b", "b", "b", "b", "ok", "c"}},
+	{"QUEUE_RESIZE", [16]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok", "ok"}},
+	{"PREP_RESIZE", [16]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok", "ok"}},
+	{"RESIZE", [16]string{"r", "r", "r", "r", "r", "r", "R", "R", "R", "r", "r", "r", "r", "r", "ok", "c"}},
+	{"VERIFY_RESIZE", [16]string{"ok", "r", "ok", "r", "r", "r", "R", "ok", "ok", "r", "r", "r", "r", "r", "ok", "c"}},
+	{"REBOOT", [16]string{"ok", "c", "ok", "c", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"HARD_REBOOT", [16]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"PASSWORD", [16]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"SHARE_IP", [16]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"SHARE_IP_NO_CONFIG", [16]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"DELETE_IP", [16]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"SUSPENDED", [16]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"RESCUE", [16]string{"ok", "c", "ok", "ok", "ok", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"ERROR", [16]string{"ok", "c", "ok", "c", "ok", "ok", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"UNKNOWN", [16]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
+	{"imaging", [16]string{"ok", "ok", "ok", "ok", "ok", "r", "r", "R", "R", "r", "ok", "ok", "ok", "ok", "ok", "c"}},
+	{"waiting", [16]string{"ok", "c", "ok", "c", "c", "c", "c", "R", "R", "c", "c", "c", "c", "ok", "ok", "c"}},
 }
 
 func TestAdmissionIsTheContracts(t *testing.T) {
@@ -62,10 +63,11 @@ func TestAdmissionIsTheContracts(t *testing.T) {
 
 // letterOf is the contract's letter for what an admission answered.
 func letterOf(e *Effects) string {
-	if len(e.Answers) == 0 {
+	i := slices.IndexFunc(e.Answers, func(d Decision) bool { return d.Answer.Operation == "op" })
+	if i < 0 {
 		return "ok" // it went on to the cluster, or to an image
 	}
-	f := e.Answers[0].Answer.Fault
+	f := e.Answers[i].Answer.Fault
 	if f == nil {
 		return "ok"
 	}
@@ -98,6 +100,8 @@ func serverIn(status schemas.Status) schemas.Server {
 	switch status {
 	case schemas.StatusPrepResize, schemas.StatusResize, schemas.StatusVerifyResize:
 		s.Copies, s.Other = 2, &schemas.Placement{Cluster: 1, Host: 2, Copy: 2, Flavor: 3}
+	case schemas.StatusQueueResize:
+		s.Copies, s.Cursor.Action, s.Cursor.Step, s.Cursor.Flavor, s.Cursor.Cluster = 2, schemas.ServerResize, "", 3, 1
 	case schemas.StatusUnknown:
 		s.Former = schemas.StatusActive
 	default:
@@ -129,8 +133,8 @@ func admitted(t *testing.T, s schemas.Server, on schemas.Trigger) (schemas.Serve
 		}
 	}
 	c.Params.Flavor, c.Params.Group, c.Params.Address = 3, 300, "198.18.1.2"
-	c.Params.Configure = on == schemas.OnShareSetUp
-	a := &Admit{Command: c, NewServer: 2000, NewImage: 5001, Imaged: true, Granted: true, Joins: true}
+	c.Params.Configure, c.Params.Operation = on == schemas.OnShareSetUp, "before"
+	a := &Admit{Command: c, NewServer: 2000, NewImage: 5001, Imaged: true, Granted: true, Joins: true, Subject: s.ID.Ref()}
 	next, e, err := DecideServer(s, a, Input{Now: w.now, Rules: &w.rules})
 	if err != nil {
 		t.Fatalf("%s in %s: %v", on, s.Status, err)

@@ -24,6 +24,8 @@ type Admit struct {
 	Cluster schemas.ClusterID // the group's, 0: any
 	Public  []string          // the own addresses of a new group's first member
 	Refused *schemas.Error    // what the server's status says against sharing; that its group is not there goes before it
+	// Subject is the server or the image whose operation operation.cancel cancels; zero: that is not under way.
+	Subject schemas.Ref
 	// Slot is whose backup server.image makes, nil: a tenant wants it.
 	Slot *schemas.BackupSlot
 }

@@ -138,6 +138,27 @@ func operations() []operation {
 			w.order(schemas.ServerResize, s, schemas.Params{Flavor: 3})
 			w.order(schemas.ServerDelete, s, schemas.Params{Force: true})
 		}},
+		{
+			name: "cancel in BUILD", setup: nothing, steps: []string{"cleanup/stop", "cleanup/wipe"},
+			run: cancelling(schemas.ServerCreate, schemas.Params{Flavor: 2, Image: 1}),
+		},
+		{
+			name: "cancel in PREP_RESIZE", setup: server, steps: []string{"cleanup/stop", "cleanup/wipe"},
+			run: cancelling(schemas.ServerResize, schemas.Params{Flavor: 3}),
+		},
+		{name: "cancel in QUEUE_RESIZE", setup: server, run: func(w *cloud, s int64) {
+			resize := w.submit(&schemas.Command{Action: schemas.ServerResize, Target: s, Params: schemas.Params{Flavor: 3}})
+			w.submit(&schemas.Command{Action: schemas.OperationCancel, Params: schemas.Params{Operation: resize}})
+			w.drain() // it is next, before the cluster's answer
+		}},
+		{
+			name: "cancel of an image", setup: server, steps: []string{"remove/remove"},
+			run: cancelling(schemas.ServerImage, schemas.Params{Server: 1000}),
+		},
+		{name: "cancel of an image, then of its server", setup: server, run: func(w *cloud, s int64) {
+			cancelling(schemas.ServerImage, schemas.Params{Server: 1000})(w, s)
+			w.order(schemas.ServerDelete, s, schemas.Params{})
+		}},
 		{name: "suspend", setup: server, action: schemas.ServerSuspend},
 		{name: "host lost and back", setup: server, run: func(w *cloud, s int64) {
 			home := w.server(schemas.ServerID(s)).Home.Host
@@ -146,6 +167,15 @@ func operations() []operation {
 		}},
 		{name: "host fenced", setup: server, run: func(w *cloud, s int64) { w.fence(w.server(schemas.ServerID(s)).Home.Host) }},
 	}...)
+}
+
+// cancelling begins an operation and cancels it while its first step is under way.
+func cancelling(action schemas.Action, p schemas.Params) func(w *cloud, target int64) {
+	return func(w *cloud, target int64) {
+		w.slow = func() time.Duration { return time.Second }
+		op := w.order(action, target, p)
+		w.order(schemas.OperationCancel, 0, schemas.Params{Operation: op})
+	}
 }
 
 // faults are the operation's own, and behind them a test's.

@@ -94,16 +94,16 @@ func (h *hostSums) lack(f schemas.Flavor) lack {
 	}
 }
 
-// noRoom is the refusal of a flavor: why, in numbers that name no host, and what would fit.
+// noRoom is the refusal of a flavor: every reason that some host has, without hosts or how many, and what would fit.
 func noRoom(hosts []hostSums, flavors map[schemas.FlavorID]schemas.Flavor, f schemas.Flavor) *schemas.Error {
-	var counts [lacks]int
+	var seen [lacks]bool
 	for i := range hosts {
-		counts[hosts[i].lack(f)]++
+		seen[hosts[i].lack(f)] = true
 	}
 	var why []string
 	for l, text := range lackText {
-		if counts[l] > 0 {
-			why = append(why, fmt.Sprintf("%s: %d", text, counts[l]))
+		if seen[l] {
+			why = append(why, text)
 		}
 	}
 	if len(hosts) == 0 {

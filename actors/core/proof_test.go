@@ -86,6 +86,7 @@ var emitted = []schemas.Status{
 var tenants = []schemas.Trigger{
 	schemas.OnRename, schemas.OnPassword, schemas.OnDelete, schemas.OnRebootSoft, schemas.OnRebootHard, schemas.OnRebuild, schemas.OnResize,
 	schemas.OnConfirm, schemas.OnRevert, schemas.OnImage, schemas.OnShare, schemas.OnShareSetUp, schemas.OnUnshare, schemas.OnBackups, schemas.OnForce,
+	schemas.OnCancel,
 }
 
 var operators = []schemas.Trigger{schemas.OnSuspend, schemas.OnResume, schemas.OnRescue, schemas.OnUnrescue}
@@ -157,6 +158,9 @@ func (p *prover) cluster(s schemas.Status) {
 	if p.waits[waitAdmission] == 0 {
 		p.stuckf("%s waits for its cluster without a deadline", s)
 	}
+	if to, ok := p.edges[edgeKey{s, schemas.OnCancel}]; !ok || to.Passing() {
+		p.stuckf("%s cannot be cancelled while it waits for its cluster", s)
+	}
 	if to, ok := p.edges[edgeKey{s, schemas.OnRefused}]; !ok || to.Passing() {
 		p.stuckf("%s is stuck when the cluster refuses or is silent", s)
 	}
@@ -189,6 +193,7 @@ func (p *prover) plan(s schemas.Status, name string) {
 		}
 		p.leaves(s, schemas.OnSilent, name, row.Step)
 		p.leaves(s, row.Failed, name, row.Step)
+		p.recalls(s, rows[:i+1], name)
 		if i == len(rows)-1 {
 			p.ends(s, row, name)
 			return
@@ -216,6 +221,22 @@ func (p *prover) leaves(s schemas.Status, on schemas.Trigger, plan string, step 
 		p.stuckf("%s goes to %s and stays there when step %s of plan %s is %s", s, to, step, plan, on)
 	default:
 		p.plan(to, takesOver(plan, to))
+	}
+}
+
+// recalls looks that whoever cancels during the last of the rows has a server at rest: deleted, or untouched where it was.
+func (p *prover) recalls(s schemas.Status, rows []planStep, plan string) {
+	to, ok := p.edges[edgeKey{s, schemas.OnCancel}]
+	if !ok || to == schemas.StatusDeleted {
+		return
+	}
+	if to.Passing() {
+		p.stuckf("%s goes to %s and stays there when plan %s is cancelled", s, to, plan)
+	}
+	for _, row := range rows {
+		if row.At == atHome && len(stepWork[row.Step].takes) > 0 {
+			p.stuckf("%s rests in %s without what step %s of plan %s has taken when it is cancelled", s, to, row.Step, plan)
+		}
 	}
 }
 
@@ -327,6 +348,11 @@ func (p *prover) imageLife() {
 	for _, s := range all {
 		if edges[s][schemas.OnServerGone] != schemas.ImageDeleted {
 			p.stuckf("an image in %s outlives its server", s)
+		}
+	}
+	for _, s := range all[:3] {
+		if edges[s][schemas.OnCancel] != schemas.ImageFailed {
+			p.stuckf("an image in %s cannot be cancelled", s)
 		}
 	}
 	for _, s := range all[3:] {

@@ -108,9 +108,13 @@ func (d *server) fire(on schemas.Trigger, percent int) {
 	d.set(to, percent)
 }
 
-// event tells the world; its name is the operation's action.
+// event tells the world; its name is the operation's action, that of a cancel says whose.
 func (d *server) event(a schemas.Action, p Phase, op schemas.OperationID, err *schemas.OperationError) {
-	d.e.event(&d.Sequence, string(a), p, op, err)
+	name := string(a)
+	if a == schemas.OperationCancel {
+		name = "server.cancel"
+	}
+	d.e.event(&d.Sequence, name, p, op, err)
 }
 
 // end closes an operation: its record, its terminal event.

@@ -45,6 +45,7 @@ var actionTriggers = map[schemas.Action]schemas.Trigger{
 	schemas.ServerUnshareIP:     schemas.OnUnshare,
 	schemas.BackupSet:           schemas.OnBackups,
 	schemas.BackupDisable:       schemas.OnBackups,
+	schemas.OperationCancel:     schemas.OnCancel,
 	schemas.ServerSuspend:       schemas.OnSuspend,
 	schemas.ServerResume:        schemas.OnResume,
 	schemas.ServerRescue:        schemas.OnRescue,
@@ -60,6 +61,9 @@ func (d *server) admit(a *Admit) {
 		return
 	case c.Action == schemas.SharedIPGroupCreate:
 		d.join(a)
+		return
+	case c.Action == schemas.OperationCancel:
+		d.recall(a)
 		return
 	case !d.exists(c.Account):
 		d.e.refuse(a, schemas.Errorf(schemas.KindNotFound, "server not found"))
@@ -335,19 +339,24 @@ func (d *server) delete(a *Admit, to schemas.Status) {
 	d.cancel(why)
 	d.open(a)
 	d.set(to, 0)
-	d.ConfirmAt, d.Probe, d.Unsettled, d.Imaging, d.Backups = time.Time{}, nil, nil, nil, nil
 	d.e.accept(c, c.Target, false)
 	d.event(c.Action, PhaseStart, c.ID, nil)
+	d.goAway(c.ID, c.Action)
+}
+
+// goAway gives back what a server that was deleted has; op, of the given action, ends when every copy is confirmed gone.
+func (d *server) goAway(op schemas.OperationID, ends schemas.Action) {
+	d.ConfirmAt, d.Probe, d.Unsettled, d.Imaging, d.Backups = time.Time{}, nil, nil, nil, nil
 	d.tellGroup(schemas.OnDelete)
 	d.settle("", false, schemas.Quota{RAMMiB: d.QuotaRAMMiB, Servers: 1})
 	d.QuotaRAMMiB = 0
 	for _, id := range d.Images {
-		d.e.tell(id.Ref(), ServerGone{Operation: c.ID})
+		d.e.tell(id.Ref(), ServerGone{Operation: op})
 	}
 	d.Images = nil
-	d.tearDown(d.Home, schemas.StepStop, c.ID, schemas.ServerDelete)
+	d.tearDown(d.Home, schemas.StepStop, op, ends)
 	if d.Other != nil { // after Home: were it gone already, the addresses would go with it
-		d.tearDown(*d.Other, schemas.StepStop, c.ID, schemas.ServerDelete)
+		d.tearDown(*d.Other, schemas.StepStop, op, ends)
 		d.Other = nil
 	}
 }

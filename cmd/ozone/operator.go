@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,10 +9,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/ozonecloud/ozone"
+	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
 	"github.com/ozonecloud/ozone/storage"
 )
@@ -128,8 +131,9 @@ func (c *rotateKeyCmd) Run(ctx context.Context, e *env) error {
 }
 
 type hostCmd struct {
-	List  hostListCmd  `cmd:"" help:"List the hosts."`
-	Fence hostFenceCmd `cmd:"" help:"Declare that a host is off and will not come back with what it held."`
+	List    hostListCmd    `cmd:"" help:"List the hosts."`
+	Explain hostExplainCmd `cmd:"" help:"Say of each host why it has no room for a flavor."`
+	Fence   hostFenceCmd   `cmd:"" help:"Declare that a host is off and will not come back with what it held."`
 }
 
 type hostListCmd struct {
@@ -147,6 +151,32 @@ func (c *hostListCmd) Run(ctx context.Context, e *env) error {
 			return fmt.Sprintf("%d\t%s\t%d\t%s\t%d\t%d", h.ID, h.Name, h.Cluster, h.State, h.RAMMiB, h.DiskGB)
 		})
 	})
+}
+
+type hostExplainCmd struct {
+	place  `embed:""`
+	Flavor int64 `arg:"" name:"flavor" help:"Number of the flavor."`
+}
+
+// Run explains what each host would say to the flavor.
+func (c *hostExplainCmd) Run(ctx context.Context, e *env) error {
+	return c.with(ctx, e, ozone.OpenOperator, func(o ozone.Operator) error {
+		list, err := o.Explain(ctx, schemas.FlavorID(c.Flavor))
+		if err != nil {
+			return err
+		}
+		return table(e.out, "HOST\tNAME\tCLUSTER\tFREE RAM (MB)\tFREE DISK (GB)\tLARGEST FLAVOR\tROOM", list, func(v core.Verdict) string {
+			return fmt.Sprintf("%d\t%s\t%d\t%d\t%d\t%s\t%s", v.Host, v.Name, v.Cluster, v.FreeRAMMiB, v.FreeDiskGB, orNone(v.Largest), cmp.Or(v.Reason, "yes"))
+		})
+	})
+}
+
+// orNone is a flavor's number, none for 0.
+func orNone(f schemas.FlavorID) string {
+	if f == 0 {
+		return "none"
+	}
+	return strconv.FormatInt(int64(f), 10)
 }
 
 type hostFenceCmd struct {

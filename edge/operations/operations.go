@@ -18,6 +18,7 @@ const (
 )
 
 type module struct {
+	commands   edge.Commands
 	operations *edge.Operations
 	reader     storage.Reader
 }
@@ -28,12 +29,13 @@ func New() edge.Module { return &module{} }
 // ID names the module.
 func (m *module) ID() string { return "ozone.operations" }
 
-// Routes mounts the list and the single operation.
+// Routes mounts the list, the single operation and its cancel.
 func (m *module) Routes(d edge.Deps, r *edge.Router) error {
-	m.operations, m.reader = d.Operations, d.Reader
+	m.commands, m.operations, m.reader = d.Commands, d.Operations, d.Reader
 	return r.HandleAll([]edge.Route{
 		{Verb: "GET", Path: "/ozone/v1/{account}/operations", Handle: m.list},
 		{Verb: "GET", Path: "/ozone/v1/{account}/operations/{operation}", Handle: m.get},
+		{Verb: "POST", Path: "/ozone/v1/{account}/operations/{operation}/cancel", Handle: m.cancel},
 	})
 }
 

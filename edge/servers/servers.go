@@ -17,12 +17,11 @@ func New() edge.Module { return &module{} }
 // ID names the module.
 func (m *module) ID() string { return "ozone.servers" }
 
-// Routes mounts the delete and the actions.
+// Routes mounts the delete.
 func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 	m.Deps = d
 	return r.HandleAll([]edge.Route{
 		{Verb: http.MethodDelete, Path: "/ozone/v1/{account}/servers/{id}", Handle: m.delete},
-		{Verb: http.MethodPost, Path: "/ozone/v1/{account}/servers/{id}/action", Handle: m.act, MaxBody: edge.SmallBody, XML: actionForm},
 	})
 }
 
@@ -32,7 +31,7 @@ func (m *module) delete(ctx context.Context, r *edge.Request) (edge.Response, er
 	if err != nil {
 		return edge.Response{}, err
 	}
-	force, err := forced(r)
+	force, err := r.Flag("force")
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -40,16 +39,4 @@ func (m *module) delete(ctx context.Context, r *edge.Request) (edge.Response, er
 		Action: schemas.ServerDelete, Target: id, Params: schemas.Params{Force: force},
 		Accepted: func(schemas.Answer) edge.Response { return edge.Response{Status: http.StatusAccepted} },
 	})
-}
-
-func forced(r *edge.Request) (bool, error) {
-	text, _ := r.Query("force")
-	switch text {
-	case "true":
-		return true, nil
-	case "", "false":
-		return false, nil
-	default:
-		return false, schemas.Errorf(schemas.KindInvalid, "The query parameter force must be true or false.")
-	}
 }

@@ -30,8 +30,8 @@ func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 	const all = "/ozone/v1/{account}/subscriptions"
 	return r.HandleAll([]edge.Route{
 		{Verb: http.MethodGet, Path: all, Handle: m.list},
-		{Verb: http.MethodPost, Path: all, Handle: m.create, MaxBody: edge.SmallBody},
-		{Verb: http.MethodDelete, Path: all + "/{queue}", Handle: m.delete},
+		{Verb: http.MethodPost, Path: all, Handle: m.create, MaxBody: edge.SmallBody, Direct: true},
+		{Verb: http.MethodDelete, Path: all + "/{queue}", Handle: m.delete, Direct: true},
 	})
 }
 

@@ -25,9 +25,13 @@ func (m *module) ID() string { return "core.v10" }
 func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 	m.Deps = d
 	m.flavors = flavorCache{reader: d.Reader, now: d.Now}
-	const groups = "/v1.0/{account}/shared_ip_groups"
-	const servers, flavors, images = "/v1.0/{account}/servers", "/v1.0/{account}/flavors", "/v1.0/{account}/images"
-	return r.HandleAll([]edge.Route{
+	return r.HandleAll(m.routes("/v1.0/{account}"))
+}
+
+// routes are those of the API, below base.
+func (m *module) routes(base string) []edge.Route {
+	servers, flavors, images, groups := base+"/servers", base+"/flavors", base+"/images", base+"/shared_ip_groups"
+	return []edge.Route{
 		{Verb: http.MethodGet, Path: "/", Handle: m.listVersions},
 		{Verb: http.MethodGet, Path: "/v1.0", Handle: m.getVersion},
 
@@ -57,14 +61,14 @@ func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 		{Verb: http.MethodGet, Path: images + "/{id}", Handle: m.getImage},
 		{Verb: http.MethodDelete, Path: images + "/{id}", Handle: m.deleteImage},
 
-		{Verb: http.MethodGet, Path: "/v1.0/{account}/limits", Handle: m.getLimits},
+		{Verb: http.MethodGet, Path: base + "/limits", Handle: m.getLimits},
 
 		{Verb: http.MethodGet, Path: groups, Handle: m.listGroups},
 		{Verb: http.MethodPost, Path: groups, Handle: m.createGroup, MaxBody: edge.SmallBody, XML: form},
 		{Verb: http.MethodGet, Path: groups + "/detail", Handle: m.listGroupsDetail},
 		{Verb: http.MethodGet, Path: groups + "/{id}", Handle: m.getGroup},
 		{Verb: http.MethodDelete, Path: groups + "/{id}", Handle: m.deleteGroup},
-	})
+	}
 }
 
 // flavorsFresh is how long flavors are kept: they are read-only in v1.0.

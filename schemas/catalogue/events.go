@@ -62,6 +62,10 @@ var events = []event{
 	operationOf(schemas.ServerResume, decided, "An operator resumes a server."),
 	operationOf(schemas.ServerRescue, decided, "An operator puts a server into rescue mode."),
 	operationOf(schemas.ServerUnrescue, decided, "An operator takes a server out of rescue mode."),
+	{
+		Name: "server.cancel", Source: schemas.ActorServer, Phases: tornDown, Says: "An operation of a server is cancelled.",
+		Actions: []schemas.Action{schemas.OperationCancel},
+	},
 	{Name: "server.backup.missed", Source: schemas.ActorServer, Phases: unphased, Says: "A backup was not made.", Backup: always, Error: true},
 	{Name: "server.backup.rotated", Source: schemas.ActorServer, Phases: unphased, Says: "A backup has replaced the one before.", Backup: always},
 	{
@@ -75,6 +79,10 @@ var events = []event{
 	{
 		Name: "image.delete", Source: schemas.ActorImage, Phases: tornDown, Says: "An image is deleted, by itself or with its server.",
 		Actions: []schemas.Action{schemas.ImageDelete}, Alone: true,
+	},
+	{
+		Name: "image.cancel", Source: schemas.ActorImage, Phases: tornDown, Says: "The making of an image is cancelled.",
+		Actions: []schemas.Action{schemas.OperationCancel},
 	},
 	groupOf(schemas.SharedIPGroupCreate, "A shared IP group was created."),
 	groupOf(schemas.SharedIPGroupDelete, "A shared IP group was deleted."),

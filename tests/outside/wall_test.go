@@ -15,6 +15,7 @@ var open = map[string]bool{"GET /": true, "GET /v1.0": true}
 // bodies are good bodies for the routes that take one, by verb and the path's end. ID is an object of the other tenant.
 var bodies = map[string]string{
 	"POST servers":          `{"server":{"name":"wall","imageId":1,"flavorId":1}}`,
+	"POST cancel":           "",
 	"PUT {id}":              `{"server":{"name":"taken"}}`,
 	"POST action":           `{"reboot":{"type":"HARD"}}`,
 	"POST backup_schedule":  `{"backupSchedule":{"enabled":true,"daily":"H_0400_0600"}}`,

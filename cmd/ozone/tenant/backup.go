@@ -55,7 +55,7 @@ func (c *backupSetCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	op, err := s.SetBackupSchedule(ctx, id, client.BackupSchedule{Enabled: true, Weekly: c.Weekly, Daily: c.Daily}, c.key())
+	op, err := s.SetBackupSchedule(ctx, id, client.BackupSchedule{Enabled: true, Weekly: c.Weekly, Daily: c.Daily}, c.terms())
 	return s.done(ctx, c.write, op, err)
 }
 
@@ -69,6 +69,6 @@ func (c *backupDisableCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	op, err := s.DisableBackups(ctx, id, c.key())
+	op, err := s.DisableBackups(ctx, id, c.terms())
 	return s.done(ctx, c.write, op, err)
 }

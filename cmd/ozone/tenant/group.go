@@ -52,9 +52,9 @@ func (c *groupCreateCmd) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	v, err := s.CreateGroup(ctx, c.Name, server, c.key())
+	v, err := s.CreateGroup(ctx, c.Name, server, c.terms())
 	if err != nil {
-		return err
+		return s.tried(err)
 	}
 	return waited(ctx, s, c.write, v, v.Operation, groupDetail, func(ctx context.Context) (client.Group, error) {
 		latest, err := s.Group(ctx, v.ID)
@@ -106,6 +106,6 @@ func (c *groupDeleteCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	op, err := s.DeleteGroup(ctx, id, c.key())
+	op, err := s.DeleteGroup(ctx, id, c.terms())
 	return s.done(ctx, c.write, op, err)
 }

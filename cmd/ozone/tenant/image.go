@@ -50,9 +50,9 @@ func (c *imageCreateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.CreateImage(ctx, server, c.Name, c.key())
+	v, err := s.CreateImage(ctx, server, c.Name, c.terms())
 	if err != nil {
-		return err
+		return s.tried(err)
 	}
 	return waited(ctx, s, c.write, v, v.Operation, imageDetail, func(ctx context.Context) (client.Image, error) {
 		latest, err := s.Image(ctx, v.ID)
@@ -104,6 +104,6 @@ func (c *imageDeleteCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	op, err := s.DeleteImage(ctx, id, c.key())
+	op, err := s.DeleteImage(ctx, id, c.terms())
 	return s.done(ctx, c.write, op, err)
 }

@@ -12,9 +12,10 @@ import (
 type operationCmd struct {
 	cloud `embed:""`
 
-	List  operationListCmd  `cmd:"" help:"List operations, newest first."`
-	Show  operationShowCmd  `cmd:"" help:"Show an operation."`
-	Watch operationWatchCmd `cmd:"" help:"Follow an operation to its end; exits as --wait does."`
+	List   operationListCmd   `cmd:"" help:"List operations, newest first."`
+	Show   operationShowCmd   `cmd:"" help:"Show an operation."`
+	Watch  operationWatchCmd  `cmd:"" help:"Follow an operation to its end; exits as --wait does."`
+	Cancel operationCancelCmd `cmd:"" help:"Take an operation back, as far as it can be."`
 }
 
 var operationColumns = []column[schemas.Operation]{
@@ -85,4 +86,21 @@ type operationWatchCmd struct {
 // Run follows an operation.
 func (c *operationWatchCmd) Run(ctx context.Context, s *session) error {
 	return s.watched(ctx, c.Operation)
+}
+
+type operationCancelCmd struct {
+	Operation schemas.OperationID `arg:"" help:"Id of the operation."`
+	write     `embed:""`
+}
+
+// Help says what can be cancelled.
+func (*operationCancelCmd) Help() string {
+	return "A create can be cancelled while the server is built, a resize before the server is stopped for it, an image until it is there. " +
+		"Anything else is refused, with the reason. With --wait it returns when nothing of the operation is left."
+}
+
+// Run cancels an operation.
+func (c *operationCancelCmd) Run(ctx context.Context, s *session) error {
+	op, err := s.CancelOperation(ctx, c.Operation, c.terms())
+	return s.done(ctx, c.write, op, err)
 }

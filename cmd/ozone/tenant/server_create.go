@@ -25,9 +25,9 @@ func (c *serverCreateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.CreateServer(ctx, order, c.key())
+	v, err := s.CreateServer(ctx, order, c.terms())
 	if err != nil {
-		return err
+		return s.tried(err)
 	}
 	if v.AdminPass == "" {
 		_, _ = fmt.Fprintf(s.Err, "The password of server %d was in an earlier answer. Give it another one with ozone server update --password-file.\n", v.ID)

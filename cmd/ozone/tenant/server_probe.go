@@ -61,7 +61,7 @@ func (c *serverResizeCmd) resizeProbed(ctx context.Context, s *session, flavor s
 	if err != nil {
 		return err
 	}
-	op, err := s.ResizeProbed(ctx, id, flavor, p, c.key())
+	op, err := s.ResizeProbed(ctx, id, flavor, p, c.terms())
 	if err != nil || !c.Wait {
 		return s.done(ctx, c.write, op, err)
 	}

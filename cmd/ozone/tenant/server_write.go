@@ -19,7 +19,7 @@ func (c *change) act(ctx context.Context, s *session, a client.Action) error {
 	if err != nil {
 		return err
 	}
-	op, err := s.Act(ctx, id, a, c.key())
+	op, err := s.Act(ctx, id, a, c.terms())
 	return s.done(ctx, c.write, op, err)
 }
 
@@ -39,7 +39,7 @@ func (c *serverUpdateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	op, err := s.UpdateServer(ctx, id, u, c.key())
+	op, err := s.UpdateServer(ctx, id, u, c.terms())
 	return s.done(ctx, c.write, op, err)
 }
 
@@ -121,7 +121,7 @@ func (c *serverDeleteCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	op, err := s.DeleteServer(ctx, id, c.key())
+	op, err := s.DeleteServer(ctx, id, c.terms())
 	return s.done(ctx, c.write, op, err)
 }
 
@@ -148,7 +148,7 @@ func (c *serverShareCmd) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	op, err := s.ShareIP(ctx, id, c.Address, group, c.Configure, c.key())
+	op, err := s.ShareIP(ctx, id, c.Address, group, c.Configure, c.terms())
 	return s.done(ctx, c.write, op, err)
 }
 
@@ -163,6 +163,6 @@ func (c *serverUnshareCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	op, err := s.UnshareIP(ctx, id, c.Address, c.key())
+	op, err := s.UnshareIP(ctx, id, c.Address, c.terms())
 	return s.done(ctx, c.write, op, err)
 }

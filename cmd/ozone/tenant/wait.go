@@ -12,21 +12,48 @@ import (
 // write is what every command that changes something takes.
 type write struct {
 	Wait bool   `short:"w" help:"Wait until it is done, and show how far it is." env:"-"`
+	Dry  bool   `name:"dry-run" help:"Show what it would come to, and do nothing." env:"-"`
 	Once string `name:"once" help:"Idempotency-Key: who repeats the command with the same one gets the first answer and has no second effect. Default: a new one." placeholder:"WORD" env:"-"`
 }
 
-// key is the Idempotency-Key of the command's one write.
-func (w write) key() string {
-	if w.Once != "" {
-		return w.Once
+// terms are those of the command's one write.
+func (w write) terms() client.Terms { return client.Terms{Key: w.Once, Dry: w.Dry} }
+
+// tried shows what a dry run says instead of an error.
+func (s *session) tried(err error) error {
+	f, ok := errors.AsType[*client.DryRunError](err)
+	if !ok {
+		return err
 	}
-	return client.NewKey()
+	return show(s.printer, f, forecastColumns)
+}
+
+var forecastColumns = []column[*client.DryRunError]{
+	{"WOULD", func(f *client.DryRunError) any { return f.Action }},
+	{"TARGET", func(f *client.DryRunError) any {
+		if f.Target.ID == nil {
+			return "a new " + f.Target.Kind
+		}
+		return schemas.Ref{Kind: f.Target.Kind, ID: *f.Target.ID}
+	}},
+	{"STATUS", func(f *client.DryRunError) any { return f.Status }},
+	{"RAM USED", func(f *client.DryRunError) any { return f.Quota.Used }},
+	{"RAM LEFT", func(f *client.DryRunError) any { return optional(f.Quota.Left) }},
+	{"PLACE", func(f *client.DryRunError) any { return optional(f.Placed) }},
+}
+
+// optional is what a pointer has, nothing when it is nil.
+func optional[T any](v *T) any {
+	if v == nil {
+		return ""
+	}
+	return *v
 }
 
 // done shows the operation of a write, with --wait once it has ended.
 func (s *session) done(ctx context.Context, w write, id schemas.OperationID, err error) error {
 	if err != nil {
-		return err
+		return s.tried(err)
 	}
 	if w.Wait {
 		return s.watched(ctx, id)
