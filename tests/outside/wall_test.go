@@ -60,7 +60,7 @@ func (o object) in(route string) string {
 	if strings.Contains(route, "/shared_ip_groups/") {
 		id = o.group
 	}
-	return strings.NewReplacer("{id}", id, "{operation}", o.operation, "{address}", "198.18.0.1").Replace(route)
+	return strings.NewReplacer("{id}", id, "{operation}", o.operation, "{address}", "198.18.0.1", "{queue}", "events.nobody.none").Replace(route)
 }
 
 // TestTenantWall asks every route of every module for what belongs to somebody else, with every kind of token. What
