@@ -99,19 +99,43 @@ type postedBus struct {
 
 	began time.Time
 
-	mu   sync.Mutex
-	sent []string                 // guarded by mu; ids
-	at   map[string]time.Duration // guarded by mu
+	mu      sync.Mutex
+	sent    []string                 // guarded by mu; ids
+	at      map[string]time.Duration // guarded by mu
+	silent  bool                     // guarded by mu; it vouches for nothing by itself
+	pending []chan error             // guarded by mu; the words that it owes
 }
 
-func (b *postedBus) Post(_ context.Context, posts ...bus.Post) error {
+func (b *postedBus) Post(_ context.Context, posts ...bus.Post) bus.Vouch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	word := make(chan error, 1)
+	if b.silent && len(posts) > 0 {
+		b.pending = append(b.pending, word)
+	} else {
+		word <- nil
+	}
 	for _, p := range posts {
 		b.sent = append(b.sent, p.ID)
 		b.at[p.ID] = time.Since(b.began)
 	}
-	return nil
+	return word
+}
+
+// vouch says the first words that it owes.
+func (b *postedBus) vouch(words ...error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, err := range words {
+		b.pending[i] <- err
+	}
+	b.pending = b.pending[len(words):]
+}
+
+func (b *postedBus) owes() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.pending)
 }
 
 func (b *postedBus) ids() string {
@@ -226,5 +250,32 @@ func TestEventsOfAnAccountThatIsFollowedLateComeOnceAndInOrder(t *testing.T) {
 		if number(log.sent[alice]) != len(log.events)-2 || number(log.sent[bob]) != len(log.events)-1 {
 			t.Errorf("kept %v of %d", log.sent, len(log.events))
 		}
+	})
+}
+
+func TestEventsGoOutBeforeTheBusVouchesForEarlierOnes(t *testing.T) {
+	t.Parallel()
+	publishing(t, func(p *publisher, log *eventLog, out *postedBus) {
+		out.mu.Lock()
+		out.silent = true
+		out.mu.Unlock()
+		for n := range mostFlights + 1 {
+			p.committed([]*unit{log.commit(alice, 1, event(fmt.Sprint(n)))})
+			time.Sleep(2 * lookAfter)
+		}
+		if got, owed := out.ids(), out.owes(); owed != mostFlights {
+			t.Fatalf("%d pages %s are under way, want %d", owed, got, mostFlights)
+		}
+		out.vouch(nil, bus.ErrClosed) // 0 is safe; 1 and what went behind it are not
+		time.Sleep(2 * followEvery)
+		// 2 goes as soon as 0 is safe.
+		if got, want := out.ids(), "[0 1 2 1 2]"; got != want {
+			t.Errorf("sent %s, want %s", got, want)
+		}
+		log.mu.Lock()
+		if got := log.sent[alice]; got != "1" {
+			t.Errorf("kept that all up to %s is sent, want 1", got)
+		}
+		log.mu.Unlock()
 	})
 }

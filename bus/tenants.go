@@ -11,9 +11,8 @@ type Tenants interface {
 	DeadLetters
 	// Consume is that of Bus. Its deliveries have what their sender says in Outside.
 	Consume(ctx context.Context, a Address, prefetch int) (Consumer, error)
-	// Post publishes in order and returns when the bus vouches for all; with an error nobody knows which of them it has. Errors are
-	// those of Publisher's confirmations; ErrUnroutable is none for a topic that nobody has subscribed.
-	Post(ctx context.Context, posts ...Post) error
+	// Post publishes in order, behind what was posted before, and does not wait until the bus vouches for it.
+	Post(ctx context.Context, posts ...Post) Vouch
 	// Close ends every consumer and returns when nothing moves any more. It may be called twice.
 	Close() error
 }
@@ -55,6 +54,20 @@ type Outside struct {
 	Expiration      string            // milliseconds from its publishing on; "": never
 	Timestamp       time.Time         // to the second; zero: the sender did not say
 	Headers         map[string]string // those that are text
+}
+
+// Vouch gets one word, nil when the bus vouches for all that was posted together; with an error nobody knows which of them it has.
+// Errors are those of Publisher's confirmations; ErrUnroutable is none for a topic that nobody has subscribed.
+type Vouch <-chan error
+
+// Wait waits for the word, or for the end of ctx.
+func (v Vouch) Wait(ctx context.Context) error {
+	select {
+	case err := <-v:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Post is a message to programs of tenants. All that is under one topic arrives in the order of its publishing.

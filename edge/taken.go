@@ -219,10 +219,10 @@ func (t *taken) answer(ctx context.Context, kind string, content any) error {
 	if trace := t.message.Outside.Headers[headerTrace]; trace != "" {
 		p.Headers = map[string]string{headerTrace: trace}
 	}
-	err = t.Bus.Post(ctx, p)
+	err = t.Bus.Post(ctx, p).Wait(ctx)
 	if usual := string(bus.RepliesQueue(t.user.Name)); errors.Is(err, bus.ErrUnroutable) && p.Key != usual {
 		p.Key = usual
-		err = t.Bus.Post(ctx, p)
+		err = t.Bus.Post(ctx, p).Wait(ctx)
 	}
 	return err
 }

@@ -62,32 +62,42 @@ func (t *Tenants) Bury(ctx context.Context, l bus.DeadLetter) error {
 	return b.Bury(ctx, l)
 }
 
-// Post publishes in order and waits for every confirm.
-func (t *Tenants) Post(ctx context.Context, posts ...bus.Post) error {
+// Post publishes in order.
+func (t *Tenants) Post(ctx context.Context, posts ...bus.Post) bus.Vouch {
+	v := &vouch{left: len(posts), word: make(chan error, 1)}
 	b, err := t.connected(ctx)
-	if err != nil {
-		return err
+	if len(posts) == 0 || err != nil {
+		v.word <- err
+		return v.word
 	}
-	confirmed := make(chan error, len(posts)) // as many come, none blocks
 	for i := range posts {
 		p, err := posting(&posts[i])
 		if err == nil {
-			err = b.hand(ctx, p, func(err error) { confirmed <- err })
+			err = b.hand(ctx, p, func(err error) { v.confirmed(1, err) })
 		}
 		if err != nil {
-			return err
+			v.confirmed(len(posts)-i, err) // of the others nothing was published
+			break
 		}
 	}
-	var errs []error
-	for range posts {
-		select {
-		case err := <-confirmed:
-			errs = append(errs, err)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	return v.word
+}
+
+// vouch counts confirms.
+type vouch struct {
+	mu   sync.Mutex
+	left int        // guarded by mu; confirms that have not come
+	errs []error    // guarded by mu
+	word chan error // holds one
+}
+
+func (v *vouch) confirmed(n int, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.errs = append(v.errs, err)
+	if v.left -= n; v.left == 0 {
+		v.word <- errors.Join(v.errs...)
 	}
-	return errors.Join(errs...)
 }
 
 func posting(m *bus.Post) (publishing, error) {

@@ -43,7 +43,7 @@ func TestNodesMakeSubscriptionsAndNothingElse(t *testing.T) {
 		}
 	}
 	for key, kind := range map[string]string{"1001.server.7.reboot.start": "not", "1001.server.7.reboot.end": "wanted", "1002.server.7.reboot.end": "another's"} {
-		if err := tenants.Post(t.Context(), bus.Post{Topic: bus.TopicEvents, Key: key, Type: kind, Body: []byte("{}")}); err != nil {
+		if err := tenants.Post(t.Context(), bus.Post{Topic: bus.TopicEvents, Key: key, Type: kind, Body: []byte("{}")}).Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
