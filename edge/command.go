@@ -216,15 +216,16 @@ func refused(err error) bool {
 	return errors.Is(err, bus.ErrFull) || errors.Is(err, bus.ErrUnroutable) || errors.Is(err, bus.ErrClosed)
 }
 
-// decided reads the operation's row once, after the wait: the exact answer when it was decided. When it was
-// not it never will be, since it has expired: a 503 is true. When the row cannot be read the 503 says so.
+// decided reads the operation's row once, after the wait: the exact answer when it was decided. When it was not it is refused by
+// whoever meets it, since it has expired; but its shard may have decided it before and still be at the commit, when that takes
+// longer than expireEarly. So the 503 names the operation as the place to look.
 func (s *sender) decided(ctx context.Context, cmd *schemas.Command) (schemas.Answer, error) {
 	a, err := s.recorded(ctx, cmd)
 	switch {
 	case err == nil:
 		return a, nil
 	case errors.Is(err, storage.ErrNotFound):
-		return schemas.Answer{}, errBusy
+		return schemas.Answer{}, errUnconfirmed
 	default:
 		s.config.Log.Warn("operation is not readable", "operation", string(cmd.ID), "error", err)
 		return schemas.Answer{}, errUnknown

@@ -264,7 +264,7 @@ func silent(t *testing.T) *rig {
 	return r
 }
 
-func TestUndecidedIsATrue503(t *testing.T) {
+func TestA503AfterTheWaitSaysWhereToLook(t *testing.T) {
 	t.Parallel()
 	r := silent(t)
 	res := r.do("DELETE", "/v1.0/1001/servers/12", "")

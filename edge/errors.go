@@ -56,7 +56,7 @@ var (
 	// errAway and errUnknown are for when the database is away: nothing can be read, not even what became of a command.
 	errAway    = &schemas.Error{Kind: schemas.KindUnavailable, Fault: schemas.FaultServiceUnavailable, Message: "The service cannot reach its database for now. Please try again."}
 	errUnknown = errAway.Because(whereToLook)
-	// errUnconfirmed is for when the bus does not say whether it has a command.
+	// errUnconfirmed is for when nobody says in time whether a command is with the bus, or decided.
 	errUnconfirmed = errBusy.Because(whereToLook)
 )
 
