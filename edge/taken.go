@@ -159,7 +159,7 @@ func (t *taken) expires() (time.Time, error) {
 
 // undecided tells whether nobody knows what became of a command, or could know: it comes again.
 func undecided(err error) bool {
-	for _, reason := range []error{errUnknown, storage.ErrAway, storage.ErrClosed, context.Canceled, context.DeadlineExceeded} {
+	for _, reason := range []error{errUnknown, errUnconfirmed, storage.ErrAway, storage.ErrClosed, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, reason) {
 			return true
 		}

@@ -272,7 +272,7 @@ func (c *command) send(ctx context.Context) answer {
 	a.status, a.operation = reply.Status, reply.Operation()
 	if fault := reply.Fault(); fault != nil {
 		a.full = fault.Name == "serverCapacityUnavailable"
-		a.unknown = strings.Contains(fault.Message, "Whether the request was accepted")
+		a.unknown = strings.Contains(fault.Details, "Whether the request was accepted")
 	}
 	c.note(a)
 	if reply.Status != http.StatusAccepted || c.method != http.MethodPost {
