@@ -186,8 +186,8 @@ func (r *run) judgeUnavailable(c *command, a *answer, l *ledger) {
 	}
 	if !a.full && !slices.ContainsFunc(r.outages, func(o outage) bool { return o.excuses(a) }) {
 		r.report.Forgotten++
-		r.report.broken("%s %s was answered 503 after %s although broker and database were there: %s", c.method, c.path,
-			a.came.Sub(a.sent).Round(time.Millisecond), a.operation)
+		r.report.broken("%s %s was answered 503 at %s after %s although broker and database were there: %s", c.method, c.path,
+			a.came.UTC().Format(time.RFC3339Nano), a.came.Sub(a.sent).Round(time.Millisecond), a.operation)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/tests/client"
 )
 
 // probePatience bounds the wait for an account's answer. It is far above every promise.
@@ -21,7 +22,7 @@ type probe struct {
 	done  sync.WaitGroup
 }
 
-// startProbe sends a write for each account, again and again until it is answered.
+// startProbe sends a write for each account, again and again until it is answered through each edge.
 func (r *run) startProbe(ctx context.Context) *probe {
 	p := &probe{began: time.Now(), took: make([]time.Duration, len(r.tenants)), last: make([]string, len(r.tenants))}
 	for i, t := range r.tenants {
@@ -36,23 +37,35 @@ func (r *run) startProbe(ctx context.Context) *probe {
 	return p
 }
 
-// answers waits until the account's shard has committed what it thinks of a write: there is no such server. It returns what
-// came in the place of that answer, "" when that came.
-func (t *tenant) answers(ctx context.Context) (last string) {
-	path := fmt.Sprintf("/servers/%d", schemas.MaxID)
-	for ctx.Err() == nil {
-		reply, err := t.do(ctx, http.MethodDelete, path, nil)
-		switch {
-		case err != nil:
-			last = err.Error()
-		case reply.Status == http.StatusNotFound:
-			return ""
-		default:
-			last = reply.Error().Error()
+// answers waits until each edge has brought an answer of the account's shard. It returns what came in the place of that answer
+// at last, "" when all edges brought it.
+func (t *tenant) answers(ctx context.Context) string {
+	for _, edge := range t.edges {
+		for {
+			other := answered(ctx, edge)
+			if other == "" {
+				break
+			}
+			if ctx.Err() != nil {
+				return other
+			}
+			pause(ctx, 20*time.Millisecond)
 		}
-		pause(ctx, 20*time.Millisecond)
 	}
-	return last
+	return ""
+}
+
+// answered sends a write to see whether its shard commits what it thinks of it: there is no such server. It returns what came in
+// the place of that answer.
+func answered(ctx context.Context, edge *client.Client) (other string) {
+	switch reply, err := edge.Do(ctx, http.MethodDelete, fmt.Sprintf("/servers/%d", schemas.MaxID), nil); {
+	case err != nil:
+		return err.Error()
+	case reply.Status == http.StatusNotFound:
+		return ""
+	default:
+		return reply.Error().Error()
+	}
 }
 
 // await returns when all accounts have answered, and notes how long those took that count.

@@ -166,7 +166,25 @@ func (s *several) stop() error {
 			s.run.report.broken("%s panicked\n%s", n.Dir(), tail(log[strings.Index(log, "panic"):]))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.keepLogs())...)
+}
+
+// keepLogs writes what the processes said to where it can be read when something went wrong.
+func (s *several) keepLogs() error {
+	if len(s.run.report.Broken) == 0 {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "ozone-kills-")
+	if err != nil {
+		return err
+	}
+	s.run.cfg.Log("the processes' logs are in %s", dir)
+	for _, n := range s.all() {
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(n.Dir())+".log"), []byte(n.Log()), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *several) end() {
