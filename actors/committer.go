@@ -21,10 +21,10 @@ const maxBatch = 1024
 const answerWait = 300 * time.Microsecond
 
 // maxPause is the longest time between two tries of a commit: a database that is back is used soon.
-const maxPause = 200 * time.Millisecond
+const maxPause = 100 * time.Millisecond
 
 // triesSaid is which of the tries that fail are logged: with the longest pause one a second.
-const triesSaid = 5
+const triesSaid = 10
 
 // committer writes the units of all shards of this node, in the order of submission, one batch at a time. Batches
 // form while the last one commits. What a unit tells leaves only after its commit.
