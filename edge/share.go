@@ -12,7 +12,7 @@ const (
 	// ingressWindow is how many commands of one user may be under way at an edge while no other user sends any, and ingressShare
 	// when others do. Source: docs/numbers.md.
 	ingressWindow = 8
-	ingressShare  = 2
+	ingressShare  = 1
 	// ingressQuiet is how long a user counts among those that send, behind its last command.
 	ingressQuiet = time.Second
 )
