@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
+	"github.com/ozonecloud/ozone/tests/client"
 )
 
 // probePatience bounds the wait for an account's answer. It is far above every promise.
@@ -41,7 +42,7 @@ func (r *run) startProbe(ctx context.Context) *probe {
 func (t *tenant) answers(ctx context.Context) (last string) {
 	path := fmt.Sprintf("/servers/%d", schemas.MaxID)
 	for ctx.Err() == nil {
-		reply, err := t.do(ctx, http.MethodDelete, path, nil)
+		reply, err := t.ask(func(at *client.Client) (*client.Reply, error) { return at.Do(ctx, http.MethodDelete, path, nil) })
 		switch {
 		case err != nil:
 			last = err.Error()
