@@ -44,12 +44,12 @@ func (d *server) recall(a *Admit) {
 	}
 	if c.Step == "" { // its cluster has not decided yet
 		d.withdraw(schemas.OperationRejected, schemas.Errorf(schemas.KindConflict, cancelled))
-		d.admitted(a)
+		d.accept(a)
 		d.end(schemas.OperationCancel, op, nil)
 		return
 	}
 	d.cancel(cancelled)
-	d.admitted(a)
+	d.accept(a)
 	d.event(schemas.OperationCancel, PhaseStart, op, nil)
 	d.set(to, 100)
 	if to == schemas.StatusDeleted {
@@ -61,12 +61,6 @@ func (d *server) recall(a *Admit) {
 	d.shrinkQuota(d.in.Rules.Flavors[d.Home.Flavor].RAMMiB)
 	d.tearDown(other, schemas.StepStop, op, schemas.OperationCancel)
 	d.rest()
-}
-
-// admitted accepts a cancel.
-func (d *server) admitted(a *Admit) {
-	d.open(a)
-	d.e.Answers = append(d.e.Answers, Decision{Answer: schemas.Answer{V: schemas.MessageV, Operation: a.Command.ID, Target: a.Subject}})
 }
 
 // notRecalled is why an operation that is not the one under way is not taken back.
@@ -83,8 +77,7 @@ func (d *server) notRecalled(op schemas.OperationID) *schemas.Error {
 // operation of its own.
 func (d *image) recall(a *Admit) {
 	c, op := d.Cursor, a.Command.ID
-	_, ok := imageEdges[d.Status][schemas.OnCancel]
-	if !ok || c == nil || c.Operation != a.Command.Params.Operation {
+	if !d.takes(schemas.OnCancel) || c == nil || c.Operation != a.Command.Params.Operation {
 		d.e.refuse(a, notUnderWay())
 		return
 	}
@@ -93,9 +86,7 @@ func (d *image) recall(a *Admit) {
 	d.e.Progress = append(d.e.Progress, Progress{Operation: c.Operation, State: schemas.OperationCancelled, Error: why})
 	d.event(PhaseCancelled, why)
 	d.Cursor = nil
-	d.e.open(a, a.Subject.ID, schemas.OperationRunning, nil)
-	d.e.key(a.Command)
-	d.e.Answers = append(d.e.Answers, Decision{Answer: schemas.Answer{V: schemas.MessageV, Operation: op, Target: a.Subject}})
+	d.e.accept(a, a.Command.Target, false)
 	d.e.event(&d.Sequence, nameOf(schemas.OperationCancel), PhaseStart, op, nil)
 	d.remove(op, schemas.OperationCancel)
 	d.e.tell(d.Server.Ref(), ImageEnded{Image: d.ID, Error: why})

@@ -206,10 +206,12 @@ func (e *Effects) key(c *schemas.Command) {
 	e.Keys = append(e.Keys, Key{Hash: c.Key, Operation: c.ID, Digest: c.Digest, Create: create})
 }
 
-// accept answers the edge: the command is admitted.
-func (e *Effects) accept(c *schemas.Command, target int64, show bool) {
+// accept admits a command that nothing more is asked about: its operation runs, its key is kept, and the edge is answered.
+func (e *Effects) accept(a *Admit, target int64, show bool) {
+	e.open(a, target, schemas.OperationRunning, nil)
+	e.key(a.Command)
 	e.Answers = append(e.Answers, Decision{
-		Answer: schemas.Answer{V: schemas.MessageV, Operation: c.ID, Target: targetOf(c.Action, target)},
+		Answer: schemas.Answer{V: schemas.MessageV, Operation: a.Command.ID, Target: a.target(target)},
 		Show:   show,
 	})
 }
@@ -244,15 +246,9 @@ func operationError(err *schemas.Error) *schemas.OperationError {
 
 // target is the object that a command works on, as its operation shows it.
 func (a *Admit) target(id int64) schemas.Ref {
-	if a.Command.Action == schemas.OperationCancel {
+	switch a.Command.Action {
+	case schemas.OperationCancel:
 		return a.Subject
-	}
-	return targetOf(a.Command.Action, id)
-}
-
-// targetOf is the object that an action works on, as its operation shows it.
-func targetOf(a schemas.Action, id int64) schemas.Ref {
-	switch a {
 	case schemas.ServerImage, schemas.ImageDelete:
 		return schemas.ImageID(id).Ref()
 	case schemas.SharedIPGroupCreate, schemas.SharedIPGroupDelete:

@@ -110,9 +110,7 @@ func (d *group) delete(a *Admit, to schemas.GroupStatus) {
 // open admits and ends a command that is about the group alone.
 func (d *group) open(a *Admit, target int64, show bool) {
 	c := a.Command
-	d.e.open(a, target, schemas.OperationRunning, nil)
-	d.e.key(c)
-	d.e.accept(c, target, show)
+	d.e.accept(a, target, show)
 	d.e.Progress = append(d.e.Progress, Progress{Operation: c.ID, State: schemas.OperationSucceeded, Percent: 100})
 	d.e.event(&d.Sequence, string(c.Action), PhaseEnd, c.ID, nil)
 }

@@ -120,9 +120,7 @@ func (d *image) create(a *Admit) {
 		Cursor: &schemas.Cursor{Operation: c.ID, Action: c.Action, Plan: planImage, Deadline: d.in.Now},
 	}
 	d.e.Save = true
-	d.e.open(a, int64(d.ID), schemas.OperationRunning, nil)
-	d.e.key(c)
-	d.e.accept(c, int64(d.ID), true)
+	d.e.accept(a, int64(d.ID), true)
 	d.event(PhaseStart, nil)
 }
 
@@ -137,20 +135,17 @@ func (d *image) event(p Phase, err *schemas.OperationError) {
 
 // delete hides the image at once; its files go in the background.
 func (d *image) delete(a *Admit) {
-	c := a.Command
-	if _, ok := imageEdges[d.Status][schemas.OnDelete]; !ok {
+	if !d.takes(schemas.OnDelete) {
 		d.e.refuse(a, schemas.Errorf(schemas.KindConflict, "image is %s", d.Status).Named(schemas.FaultBackupOrResize))
 		return
 	}
-	d.e.open(a, c.Target, schemas.OperationRunning, nil)
-	d.e.key(c)
-	d.e.accept(c, c.Target, false)
-	d.vanish(c.ID)
+	d.e.accept(a, a.Command.Target, false)
+	d.vanish(a.Command.ID)
 }
 
 // discard deletes a backup that is not needed any more: an operation of its own. One that was deleted meanwhile is gone.
 func (d *image) discard() {
-	if _, ok := imageEdges[d.Status][schemas.OnDelete]; !ok {
+	if !d.takes(schemas.OnDelete) {
 		return
 	}
 	d.e.Open = append(d.e.Open, Opened{Operation: schemas.Operation{
@@ -206,6 +201,12 @@ func (d *image) follow(p schemas.Placement) {
 		d.Host, d.Copy = p.Host, p.Copy
 	}
 	d.try()
+}
+
+// takes tells whether the image's table has a row for the trigger.
+func (d *image) takes(on schemas.Trigger) bool {
+	_, ok := imageEdges[d.Status][on]
+	return ok
 }
 
 // fire follows one row of the image's table.

@@ -104,8 +104,7 @@ func (d *server) accepted(a *Admit, on schemas.Trigger, to schemas.Status) {
 	case schemas.OnResize:
 		d.resize(a, to)
 	case schemas.OnConfirm:
-		d.open(a)
-		d.e.accept(c, c.Target, false)
+		d.accept(a)
 		d.confirm(c.ID, on)
 	case schemas.OnRevert:
 		d.revert(a, to)
@@ -164,31 +163,27 @@ func (d *server) create(a *Admit) {
 	d.allocate(true, 0)
 }
 
-// open records an admitted operation.
-func (d *server) open(a *Admit) {
-	d.e.open(a, a.Command.Target, schemas.OperationRunning, nil)
-	d.e.key(a.Command)
+// accept admits a command of an existing server.
+func (d *server) accept(a *Admit) {
+	d.e.accept(a, a.Command.Target, false)
 	d.touch()
 }
 
 // start admits a command that needs its host only, and sends the first step.
 func (d *server) start(a *Admit, plan string, to schemas.Status) {
 	c := a.Command
-	d.open(a)
+	d.accept(a)
 	d.set(to, 0)
 	d.Reason = ""
 	d.Cursor = &schemas.Cursor{Operation: c.ID, Action: c.Action, Plan: plan, Image: d.Image, Payload: len(c.Payload) > 0, Address: c.Params.Address}
-	d.e.accept(c, c.Target, false)
 	d.event(c.Action, PhaseStart, c.ID, nil)
 	d.begin(planOf(plan)[0])
 }
 
 // finishAtOnce admits and ends a command that no host is needed for.
 func (d *server) finishAtOnce(a *Admit) {
-	c := a.Command
-	d.open(a)
-	d.e.accept(c, c.Target, false)
-	d.end(c.Action, c.ID, nil)
+	d.accept(a)
+	d.end(a.Command.Action, a.Command.ID, nil)
 }
 
 func (d *server) rename(a *Admit) {
@@ -337,9 +332,8 @@ func (d *server) delete(a *Admit, to schemas.Status) {
 		d.withdraw(schemas.OperationRejected, schemas.Errorf(schemas.KindConflict, why))
 	}
 	d.cancel(why)
-	d.open(a)
+	d.accept(a)
 	d.set(to, 0)
-	d.e.accept(c, c.Target, false)
 	d.event(c.Action, PhaseStart, c.ID, nil)
 	d.goAway(c.ID, c.Action)
 }

@@ -31,8 +31,7 @@ func (d *server) schedule(a *Admit) {
 	if d.Backups != nil || next != schemas.NoBackups() {
 		d.reschedule(next)
 	}
-	d.open(a)
-	d.e.accept(c, c.Target, false)
+	d.accept(a)
 	d.e.Progress = append(d.e.Progress, Progress{Operation: c.ID, State: schemas.OperationSucceeded, Percent: 100})
 	d.e.event(&d.Sequence, "server.backup_schedule", PhaseEnd, c.ID, nil)
 }

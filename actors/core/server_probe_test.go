@@ -9,11 +9,30 @@ import (
 	"github.com/ozonecloud/ozone/schemas"
 )
 
-// probed resizes a server with a probe and lets everything end that follows. It returns the operations that nobody asked for.
-func (w *cloud) probed(s schemas.ServerID, p schemas.Probe) []schemas.Operation {
+// tryOut begins a resize that a probe of port 22 decides; of p only the times are wanted.
+func (w *cloud) tryOut(s schemas.ServerID, p schemas.Probe) schemas.OperationID {
 	w.t.Helper()
-	w.wantState(w.do(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &p}), schemas.OperationSucceeded)
-	return w.byItself()
+	p.Type, p.Port = schemas.ProbeTCP, 22
+	return w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &p})
+}
+
+// probed tries a server out and lets everything end that follows.
+func (w *cloud) probed(s schemas.ServerID, p schemas.Probe) {
+	w.t.Helper()
+	resize := w.tryOut(s, p)
+	w.settle()
+	w.laws()
+	w.wantState(resize, schemas.OperationSucceeded)
+}
+
+// wantDecided wants one operation that nobody asked for: what was decided, and why.
+func (w *cloud) wantDecided(action schemas.Action, reason string) schemas.Operation {
+	w.t.Helper()
+	own := w.byItself()
+	if len(own) != 1 || own[0].Action != action || own[0].Reason != reason {
+		w.t.Fatalf("operations %+v, want one %s because %s", own, action, reason)
+	}
+	return own[0]
 }
 
 // byItself are the operations that nobody asked for.
@@ -42,11 +61,11 @@ func TestAProbeThatHoldsConfirmsTheResize(t *testing.T) {
 	w := newCloud(t, 2)
 	s := w.create(2)
 	looks, began := w.looks(), w.now
-	own := w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: 10 * time.Second, For: 12 * time.Second})
+	w.probed(s, schemas.Probe{After: 10 * time.Second, For: 12 * time.Second})
 	w.wantStatus(s, schemas.StatusActive)
-	if len(own) != 1 || own[0].Action != schemas.ServerResizeConfirm || own[0].State != schemas.OperationSucceeded ||
-		own[0].Reason != "the probe tcp:22 held for 12s" || own[0].Target != s.Ref() {
-		t.Errorf("operations %+v, want one confirm that says why", own)
+	confirm := w.wantDecided(schemas.ServerResizeConfirm, "the probe tcp:22 held for 12s")
+	if confirm.State != schemas.OperationSucceeded || confirm.Target != s.Ref() {
+		t.Errorf("operation %+v, want it succeeded, of server %d", confirm, s)
 	}
 	var after []time.Duration
 	for _, at := range *looks {
@@ -66,7 +85,7 @@ func TestOneHealthyLookIsEnoughWhenNoTimeIsAsked(t *testing.T) {
 	w := newCloud(t, 2)
 	s := w.create(2)
 	looks := w.looks()
-	w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22})
+	w.probed(s, schemas.Probe{})
 	w.wantStatus(s, schemas.StatusActive)
 	if v := w.server(s); len(*looks) != 1 || v.Flavor != 3 {
 		t.Errorf("%d probes, flavor %d; want 1 and 3", len(*looks), v.Flavor)
@@ -100,15 +119,13 @@ func TestAProbeThatDoesNotHoldRevertsTheResizeAndSaysWhy(t *testing.T) {
 			home := w.server(s).Home
 			c.faults(w)
 			looks := w.looks()
-			own := w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22, For: time.Minute})
-			if len(own) != 1 || own[0].Action != schemas.ServerResizeRevert || own[0].Reason != c.reason {
-				t.Errorf("operations %+v, want one revert because %s", own, c.reason)
-			}
+			w.probed(s, schemas.Probe{For: time.Minute})
+			revert := w.wantDecided(schemas.ServerResizeRevert, c.reason)
 			if len(*looks) != c.looks {
 				t.Errorf("%d probes, want %d", len(*looks), c.looks)
 			}
 			if c.settled {
-				w.wantState(own[0].ID, schemas.OperationSucceeded)
+				w.wantState(revert.ID, schemas.OperationSucceeded)
 				w.wantStatus(s, schemas.StatusActive)
 				w.wantRuns(s, home.Host)
 			} else {
@@ -141,9 +158,10 @@ func TestAHostThatHasTroubleNowAndThenEndsNoProbe(t *testing.T) {
 		}
 		return pass
 	}
-	own := w.probed(s, schemas.Probe{Type: schemas.ProbeTCP, Port: 22, For: 12 * time.Second})
-	if len(own) != 1 || own[0].Action != schemas.ServerResizeConfirm || n != 12 {
-		t.Errorf("operations %+v after %d probes, want a confirm after 12", own, n)
+	w.probed(s, schemas.Probe{For: 12 * time.Second})
+	w.wantDecided(schemas.ServerResizeConfirm, "the probe tcp:22 held for 12s")
+	if n != 12 {
+		t.Errorf("%d probes, want 12", n)
 	}
 	w.deleteAll()
 }
@@ -166,12 +184,11 @@ func TestWhatEndsTheResizeEndsTheProbe(t *testing.T) {
 				w := newCloud(t, 2)
 				s := w.create(2)
 				w.sick = func(int) string { return "connection refused" }
-				p := schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: time.Minute, For: time.Hour}
 				if at == "between two" {
 					w.sick = func(n int) string { return map[bool]string{true: "connection refused"}[n > 1] }
 				}
 				w.at(aStep, "probe/probe", map[bool]action{true: holdBack}[at == "under way"])
-				w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &p})
+				w.tryOut(s, schemas.Probe{After: time.Minute, For: time.Hour})
 				if at != "before the first" {
 					w.pass(time.Minute)
 				}
@@ -196,14 +213,12 @@ func TestTheTimeConfirmsNothingThatIsProbed(t *testing.T) {
 	w := newCloud(t, 2)
 	w.rules.ConfirmAfter = time.Second
 	s := w.create(2)
-	w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: time.Minute, For: time.Minute}})
+	w.tryOut(s, schemas.Probe{After: time.Minute, For: time.Minute})
 	w.pass(30 * time.Second)
 	w.wantStatus(s, schemas.StatusVerifyResize)
 	w.settle()
 	w.wantStatus(s, schemas.StatusActive)
-	if own := w.byItself(); len(own) != 1 || own[0].Reason != "the probe tcp:22 held for 1m0s" {
-		t.Errorf("operations %+v, want one confirm by the probe", own)
-	}
+	w.wantDecided(schemas.ServerResizeConfirm, "the probe tcp:22 held for 1m0s")
 	w.deleteAll()
 }
 
@@ -221,7 +236,7 @@ func TestTheAnswerToAnEarlierProbeSaysNothing(t *testing.T) {
 		}
 		return holdBack
 	}
-	op := w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &schemas.Probe{Type: schemas.ProbeTCP, Port: 22, For: time.Second}})
+	op := w.tryOut(s, schemas.Probe{For: time.Second})
 	w.pass(0)
 	w.pass(time.Second) // the second one is under way
 	for _, failure := range []*schemas.StepFailure{nil, {Reason: schemas.FailureUnhealthy}} {
@@ -248,14 +263,13 @@ func TestAProbeCannotGoBackToASourceThatIsGone(t *testing.T) {
 	w := newCloud(t, 2)
 	s := w.create(2)
 	w.sick = func(int) string { return "connection refused" }
-	w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: time.Minute}})
+	w.tryOut(s, schemas.Probe{After: time.Minute})
 	w.fence(w.server(s).Other.Host)
 	w.settle()
 	w.laws()
 	w.wantStatus(s, schemas.StatusVerifyResize)
-	if own := w.byItself(); len(own) != 1 || own[0].State != schemas.OperationFailed || own[0].Action != schemas.ServerResizeRevert ||
-		own[0].Reason != "the probe tcp:22 did not hold: connection refused" || own[0].Error == nil {
-		t.Errorf("operations %+v, want a failed revert", own)
+	if revert := w.wantDecided(schemas.ServerResizeRevert, "the probe tcp:22 did not hold: connection refused"); revert.State != schemas.OperationFailed || revert.Error == nil {
+		t.Errorf("operation %+v, want it failed", revert)
 	}
 	w.pass(24 * time.Hour)
 	w.wantStatus(s, schemas.StatusActive)
@@ -267,7 +281,7 @@ func TestADefectEndsAProbeInARevert(t *testing.T) {
 	t.Parallel()
 	w := newCloud(t, 2)
 	s := w.create(2)
-	w.order(schemas.ServerResize, int64(s), schemas.Params{Flavor: 3, Probe: &schemas.Probe{Type: schemas.ProbeTCP, Port: 22, After: time.Minute}})
+	w.tryOut(s, schemas.Probe{After: time.Minute})
 	w.send(envelope{to: s.Ref(), message: Poison{Reason: "a defect"}})
 	w.settle()
 	w.laws()

@@ -44,6 +44,7 @@ func TestImageTableIsFrozen(t *testing.T) {
 	} {
 		for _, on := range []schemas.Trigger{
 			schemas.OnCreate, schemas.OnDelete, schemas.OnPrepared, schemas.OnDone, schemas.OnFailed, schemas.OnSilent, schemas.OnServerGone,
+			schemas.OnCancel,
 		} {
 			to, ok := imageEdges[in][on]
 			if !ok {

@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Fault is the one fault in an answer's body.
@@ -94,9 +95,11 @@ type Operation struct {
 		Kind string `json:"kind"`
 		ID   int64  `json:"id"`
 	} `json:"target"`
-	Attempt int     `json:"attempt"`
-	Percent int     `json:"percent"`
-	Ended   *string `json:"ended"`
+	Attempt int       `json:"attempt"`
+	Percent int       `json:"percent"`
+	Reason  string    `json:"reason"` // of one that no command began
+	Created time.Time `json:"created"`
+	Ended   *string   `json:"ended"`
 	Error   *struct {
 		Fault     string `json:"fault"`
 		Message   string `json:"message"`

@@ -21,6 +21,7 @@ type left struct {
 // statements are what a census asks of a store.
 type statements struct {
 	unfinished string // operations by step
+	onTrial    string // servers that a probe will decide
 	absent     string // which ids of a JSON array no operation has
 }
 
@@ -109,7 +110,14 @@ func (s rows) left(ctx context.Context) (left, error) {
 		l.unfinished += n
 		l.steps[step] += n
 	}
-	return l, found.Err()
+	if err := found.Err(); err != nil {
+		return l, err
+	}
+	var n int
+	if err = s.db.QueryRowContext(ctx, s.ask.onTrial).Scan(&n); n > 0 {
+		l.steps["probe"] = n
+	}
+	return l, err
 }
 
 // absent lists the ids that no operation has.

@@ -94,6 +94,7 @@ func (e *embedded) kill(ctx context.Context, i int) error {
 // sqliteRows are the statements of a census of SQLite.
 var sqliteRows = statements{
 	unfinished: `SELECT coalesce(json_extract(doc, '$.step'), ''), count(*) FROM operation WHERE unfinished = 1 GROUP BY 1`,
+	onTrial:    `SELECT count(*) FROM server WHERE status = 'VERIFY_RESIZE' AND json_extract(state, '$.probe') IS NOT NULL`,
 	absent:     `SELECT value FROM json_each($1) EXCEPT SELECT id FROM operation`,
 }
 

@@ -11,11 +11,14 @@ import (
 // command is one order of a client with every answer to it.
 type command struct {
 	tenant *tenant
+	server int64  // that it is about; 0: none, or a new one
 	action string // as its operation names it
 	method string
 	path   string
 	body   string
 	key    string // "": sent without one
+	guest  string // of server.create: what probes will meet
+	trial  *trial // of server.resize; nil: without a probe
 
 	mu      sync.Mutex
 	answers []answer // guarded by mu
@@ -87,6 +90,27 @@ func (c *command) decided() bool {
 		}
 	}
 	return false
+}
+
+// mayHaveRun tells whether the command was accepted, or nobody knows and nobody will ask.
+func (c *command) mayHaveRun() bool {
+	_, ok := c.accepted()
+	return ok || c.key == "" && !c.decided()
+}
+
+// span is the time from the first sending to the last answer.
+func (c *command) span() (from, to time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.answers {
+		if from.IsZero() || a.sent.Before(from) {
+			from = a.sent
+		}
+		if a.came.After(to) {
+			to = a.came
+		}
+	}
+	return from, to
 }
 
 // outage is a time in which the broker or the database was away or an engine hung: commands may be answered 503.

@@ -45,7 +45,7 @@ func (r *run) settle(ctx context.Context) error {
 	}
 }
 
-// open counts the operations that are under way, over all accounts.
+// open counts the operations that are under way, over all accounts; when there are none, the servers that a probe will decide.
 func (r *run) open(ctx context.Context) (int, error) {
 	n := 0
 	for _, t := range r.tenants {
@@ -64,7 +64,10 @@ func (r *run) open(ctx context.Context) (int, error) {
 			n += len(page)
 		}
 	}
-	return n, nil
+	if n > 0 {
+		return n, nil
+	}
+	return r.onTrial(ctx)
 }
 
 // judge compares what the clients were told with what the cloud has.
@@ -82,10 +85,14 @@ func (r *run) judge(ctx context.Context) error {
 	for _, c := range r.journal.all() {
 		r.judgeCommand(c, ledger)
 	}
+	r.judgeTrials(ledger)
 	r.judgeRest(ledger)
-	if err := r.judgeNames(ctx); err != nil {
+	servers, err := r.servers(ctx)
+	if err != nil {
 		return err
 	}
+	r.judgeNames(servers)
+	r.judgeResizes(ledger, servers)
 	if out, err := r.cloud.audit(ctx); err != nil {
 		r.report.broken("audit: %v\n%s", err, out)
 	}
@@ -211,7 +218,7 @@ func (r *run) judgeRest(l *ledger) {
 			continue
 		}
 		s := spare{l.owner[id], o.Action}
-		if l.spare[s] > 0 {
+		if l.spare[s] > 0 && o.Reason == "" {
 			l.spare[s]--
 			continue
 		}
@@ -220,24 +227,32 @@ func (r *run) judgeRest(l *ledger) {
 	}
 }
 
-// judgeNames looks for two servers of one create: each create gave its server a name of its own.
-func (r *run) judgeNames(ctx context.Context) error {
+// servers are those of all accounts, with their number as key.
+func (r *run) servers(ctx context.Context) (map[int64]client.Server, error) {
+	all := map[int64]client.Server{}
 	for _, t := range r.tenants {
-		servers, err := t.pick().Servers(ctx)
+		list, err := t.pick().Servers(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		seen := map[string]int64{}
-		for _, s := range servers {
-			r.report.Servers++
-			if first, ok := seen[s.Name]; ok {
-				r.report.Doubled++
-				r.report.broken("servers %d and %d are both named %s", first, s.ID, s.Name)
-			}
-			seen[s.Name] = s.ID
+		for _, s := range list {
+			all[s.ID] = s
 		}
 	}
-	return nil
+	return all, nil
+}
+
+// judgeNames looks for two servers of one create: each create gave its server a name of its own.
+func (r *run) judgeNames(servers map[int64]client.Server) {
+	r.report.Servers = len(servers)
+	seen := map[string]int64{}
+	for id, s := range servers {
+		if first, ok := seen[s.Name]; ok {
+			r.report.Doubled++
+			r.report.broken("servers %d and %d are both named %s", first, id, s.Name)
+		}
+		seen[s.Name] = id
+	}
 }
 
 func (r *run) judgePower() error {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
 // steps is every step of every operation that a tenant can order.
 var steps = []string{
 	"fetch_image", "create_disk", "start", "stop", "wipe", "restart_soft", "restart_hard", "set_password", "snapshot",
-	"copy", "copy_delta", "save", "remove",
+	"copy", "copy_delta", "save", "remove", "probe",
 }
 
 func TestWhatWasAcceptedSurvivesEveryKill(t *testing.T) {
@@ -103,6 +103,9 @@ func run(t *testing.T, cfg kills.Config) *kills.Report {
 	}
 	if got := report.MedianUnfinished(); got < 20 {
 		t.Errorf("unfinished at the median kill: %d, want 20 or more", got)
+	}
+	if report.Confirmed == 0 || report.Reverted == 0 {
+		t.Error("no probe has confirmed a resize, or none has reverted one")
 	}
 	return &report
 }

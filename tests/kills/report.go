@@ -23,6 +23,9 @@ type Report struct {
 	Unavailable int // answers 503
 	Unknown     int // requests that the node's death left without an answer
 	Servers     int // at the end
+	Confirmed   int // resizes that their probe confirmed
+	Reverted    int // resizes that their probe reverted
+	Silent      int // of resizes with a probe, those that were reverted since nobody answered it
 	Switches    int // in the hosts' power logs
 
 	Lost     int // accepted, and not there or not accepted any more
@@ -33,6 +36,8 @@ type Report struct {
 	Orphans  int // operations that hosts worked for and no row names
 	// Forgotten are commands that were answered 503 though broker and database were there.
 	Forgotten int
+	// Misjudged are probes that decided a resize otherwise than their server's guest was.
+	Misjudged int
 	// Blind are subscribers that saw something wrong, or did not know at the end what the cloud has.
 	Blind int
 
@@ -105,10 +110,11 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "%s, until its accounts answer: %s of %d\n", what, spread(r.Answers[what]), len(r.Answers[what]))
 	}
 	fmt.Fprintf(&b, "servers at the end %d, power switches %d, longest log of the store %d MiB\n", r.Servers, r.Switches, r.Log>>20)
+	fmt.Fprintf(&b, "probes have confirmed %d resizes and reverted %d; %d more since nobody answered\n", r.Confirmed, r.Reverted, r.Silent)
 	fmt.Fprintf(&b, "subscribers %d, which died %d times, events of each %v, and %d again\n", len(r.Followed), r.Lives, r.Followed, r.Again)
 	fmt.Fprintf(&b, "kills that met a step under way: %s\n", counts(r.Steps))
-	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, forgotten %d, blind %d, wrong in all %d",
-		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, r.Forgotten, r.Blind, len(r.Broken)+r.More)
+	fmt.Fprintf(&b, "lost %d, doubled %d, stuck %d, failed %d, two homes %d, orphans %d, forgotten %d, misjudged %d, blind %d, wrong in all %d",
+		r.Lost, r.Doubled, r.Stuck, r.Failed, r.Overlaps, r.Orphans, r.Forgotten, r.Misjudged, r.Blind, len(r.Broken)+r.More)
 	for _, s := range r.Broken {
 		b.WriteString("\n- " + s)
 	}

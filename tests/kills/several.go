@@ -199,6 +199,7 @@ func (s *several) end() {
 // postgresRows are the statements of a census of PostgreSQL.
 var postgresRows = statements{
 	unfinished: `SELECT coalesce(doc::json ->> 'step', ''), count(*) FROM operation WHERE unfinished = 1 GROUP BY 1`,
+	onTrial:    `SELECT count(*) FROM server WHERE status = 'VERIFY_RESIZE' AND state::json -> 'probe' IS NOT NULL`,
 	absent:     `SELECT json_array_elements_text($1::json) EXCEPT SELECT id FROM operation`,
 }
 

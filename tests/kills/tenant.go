@@ -40,10 +40,10 @@ func (t *tenant) pick() *client.Client {
 	return t.edges[t.turn.Add(1)%uint64(len(t.edges))]
 }
 
-// do sends a request through the next edge, or through another one when nobody listens there.
-func (t *tenant) do(ctx context.Context, method, path string, body any, header ...string) (r *client.Reply, err error) {
+// ask asks something at the next edge, or at another one when nobody listens there.
+func (t *tenant) ask(what func(at *client.Client) (*client.Reply, error)) (r *client.Reply, err error) {
 	for range t.edges {
-		if r, err = t.pick().Do(ctx, method, path, body, header...); !unheard(err) {
+		if r, err = what(t.pick()); !unheard(err) {
 			break
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ozonecloud/ozone/tests/client"
 )
 
 // worker is one client: it sends commands to servers of its own, one after another.
@@ -17,8 +19,11 @@ type worker struct {
 	tenant  *tenant
 	number  int
 	sent    int
+	tried   int // resizes with a probe
 	random  *rand.Rand
 	servers []int64
+	guests  map[int64]string // of servers: what probes meet there
+	alone   map[int64]bool   // servers whose last resize its probe is to decide
 	images  []int64
 	later   []*command // to be repeated in the cloud's next life
 	life    int        // of the cloud, in which the last command was sent
@@ -29,7 +34,7 @@ const mostServers = 3
 
 func newWorker(r *run, i int) *worker {
 	return &worker{
-		run: r, tenant: r.tenants[i%len(r.tenants)], number: i,
+		run: r, tenant: r.tenants[i%len(r.tenants)], number: i, guests: map[int64]string{}, alone: map[int64]bool{},
 		random: rand.New(rand.NewPCG(r.cfg.Seed, uint64(i)+1)), //nolint:gosec // repeatable on purpose
 	}
 }
@@ -66,6 +71,9 @@ func (w *worker) step(ctx context.Context) {
 	w.sendAndRepeat(ctx, c)
 	w.keep(c)
 	operation, ok := c.accepted()
+	if c.action == "server.resize" && (ok || !c.decided()) {
+		w.alone[c.server] = ok && c.trial != nil && c.trial.alone
+	}
 	if !ok || w.random.Float64() < w.run.cfg.Hurry {
 		return
 	}
@@ -105,7 +113,7 @@ func (w *worker) next(ctx context.Context) *command {
 	case reply != nil && reply.Status == http.StatusNotFound:
 		w.drop(id)
 		return nil
-	case err != nil:
+	case err != nil || s.Status == "VERIFY_RESIZE" && w.alone[id]:
 		pause(ctx, 20*time.Millisecond)
 		return nil
 	}
@@ -129,9 +137,7 @@ var acts = []struct {
 	{14, func(w *worker, id int64) *command { return w.action("server.reboot", id, `{"reboot":{"type":"SOFT"}}`) }},
 	{12, func(w *worker, id int64) *command { return w.action("server.reboot", id, `{"reboot":{"type":"HARD"}}`) }},
 	{14, func(w *worker, id int64) *command { return w.action("server.rebuild", id, `{"rebuild":{"imageId":2}}`) }},
-	{16, func(w *worker, id int64) *command {
-		return w.action("server.resize", id, fmt.Sprintf(`{"resize":{"flavorId":%d}}`, 1+w.random.IntN(4)))
-	}},
+	{16, (*worker).resize},
 	{14, func(w *worker, id int64) *command {
 		return w.command("server.image", http.MethodPost, "/images", fmt.Sprintf(`{"image":{"serverId":%d,"name":"i%d"}}`, id, w.sent))
 	}},
@@ -175,20 +181,42 @@ func (w *worker) act(id int64, status string) *command {
 
 func (w *worker) create() *command {
 	w.sent++
-	return w.command("server.create", http.MethodPost, "/servers",
-		fmt.Sprintf(`{"server":{"name":"w%d-%d","imageId":%d,"flavorId":%d}}`, w.number, w.sent, 1+w.random.IntN(3), 1+w.random.IntN(3)))
+	guest := guests[w.random.IntN(len(guests))]
+	c := w.command("server.create", http.MethodPost, "/servers", fmt.Sprintf(
+		`{"server":{"name":"w%d-%d","imageId":%d,"flavorId":%d,"metadata":{"sim.probe":%q}}}`, w.number, w.sent, 1+w.random.IntN(3), 1+w.random.IntN(3), guest))
+	c.guest = guest
+	return c
+}
+
+// resize brings a probe every third time. Such a command has a key: its end is known.
+func (w *worker) resize(id int64) *command {
+	flavor := 1 + w.random.IntN(4)
+	c := w.action("server.resize", id, fmt.Sprintf(`{"resize":{"flavorId":%d}}`, flavor))
+	if w.random.IntN(3) == 0 {
+		w.tried++
+		c.trial = newTrial(w.random, w.guests[id], flavor, w.tried)
+		c.key, c.body = w.key(), c.trial.body
+	}
+	return c
 }
 
 func (w *worker) remove(id int64) *command {
-	return w.command("server.delete", http.MethodDelete, "/servers/"+itoa(id), "")
+	return w.about(id, "server.delete", http.MethodDelete, "", "")
 }
 
 func (w *worker) put(id int64, body string) *command {
-	return w.command("server.update", http.MethodPut, "/servers/"+itoa(id), body)
+	return w.about(id, "server.update", http.MethodPut, "", body)
 }
 
 func (w *worker) action(action string, id int64, body string) *command {
-	return w.command(action, http.MethodPost, "/servers/"+itoa(id)+"/action", body)
+	return w.about(id, action, http.MethodPost, "/action", body)
+}
+
+// about makes a command for a server.
+func (w *worker) about(id int64, action, method, below, body string) *command {
+	c := w.command(action, method, "/servers/"+itoa(id)+below, body)
+	c.server = id
+	return c
 }
 
 // command makes a command; one of ten has no key.
@@ -196,10 +224,13 @@ func (w *worker) command(action, method, path, body string) *command {
 	w.sent++
 	c := &command{tenant: w.tenant, action: action, method: method, path: path, body: body}
 	if w.random.IntN(10) > 0 {
-		c.key = fmt.Sprintf("w%d-%d", w.number, w.sent)
+		c.key = w.key()
 	}
 	return c
 }
+
+// key is that of the latest command.
+func (w *worker) key() string { return fmt.Sprintf("w%d-%d", w.number, w.sent) }
 
 // sendAndRepeat sends a command once or, for some, more often: at the same time, right after, or in the cloud's next life.
 // One whose outcome is unknown is mostly repeated until it is known.
@@ -263,7 +294,12 @@ func (c *command) send(ctx context.Context) answer {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	a := answer{sent: time.Now()}
-	reply, err := c.tenant.do(ctx, c.method, c.path, body, header...)
+	reply, err := c.tenant.ask(func(at *client.Client) (*client.Reply, error) {
+		if c.trial != nil { // v1.0 knows no probes
+			return at.Ozone(ctx, c.method, c.path, body, header...)
+		}
+		return at.Do(ctx, c.method, c.path, body, header...)
+	})
 	a.came = time.Now()
 	if err != nil {
 		c.note(a)
@@ -294,7 +330,7 @@ func (w *worker) keep(c *command) {
 	switch {
 	case c.created == 0:
 	case c.action == "server.create":
-		w.servers = append(w.servers, c.created)
+		w.servers, w.guests[c.created] = append(w.servers, c.created), c.guest
 	case c.action == "server.image":
 		w.images = append(w.images, c.created)
 	}

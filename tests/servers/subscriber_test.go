@@ -69,14 +69,29 @@ func (d *door) event(t *testing.T, m *amqp091.Delivery, last map[string]int, bod
 	}
 }
 
+// subscriptions sends a request to them, or to one; its answer must have the words and be as the document says.
+func subscriptions(t *testing.T, c *client.Client, verb, queue, body string, status int, words string) string {
+	t.Helper()
+	path, form, sent := "/subscriptions", "/ozone/v1/{account}/subscriptions", any(body)
+	if queue != "" {
+		path, form = path+"/"+queue, form+"/{queue}"
+	}
+	if body == "" {
+		sent = nil
+	}
+	r, err := c.Ozone(t.Context(), verb, path, sent)
+	if err != nil || r.Status != status || !strings.Contains(string(r.Body), words) {
+		t.Fatalf("%s %s %s = %+v, %v, want %d with %s", verb, path, body, r, err, status, words)
+	}
+	wire.CheckAnswer(t, verb, form, r.Status, r.Body)
+	return string(r.Body)
+}
+
 // subscribes has alice order queues over HTTP: each gets what was ordered, and nothing else.
 func (d *door) subscribes(t *testing.T) {
 	order := func(c *client.Client, body string, status int, words string) {
 		t.Helper()
-		r, err := c.Ozone(t.Context(), http.MethodPost, "/subscriptions", []byte(body))
-		if err != nil || r.Status != status || !strings.Contains(string(r.Body), words) {
-			t.Errorf("POST %s = %+v %s, %v, want %d with %s", body, r, r.Body, err, status, words)
-		}
+		subscriptions(t, c, http.MethodPost, "", body, status, words)
 	}
 	first, err := d.alice.ActiveServer(t.Context(), "watched")
 	if err != nil {
@@ -91,9 +106,7 @@ func (d *door) subscribes(t *testing.T) {
 	order(d.alice, `{"subscription":{"name":"x","user":"other"}}`, http.StatusBadRequest, "user")
 	order(d.alice, `{"subscription":{"name":"x","account":1}}`, http.StatusBadRequest, "account")
 	order(d.bob, one, http.StatusNotFound, "itemNotFound")
-	if r, err := d.bob.Ozone(t.Context(), http.MethodDelete, "/subscriptions/events.shop.one", nil); err != nil || r.Status != http.StatusNotFound {
-		t.Errorf("DELETE of another's = %+v, %v, want 404", r, err)
-	}
+	subscriptions(t, d.bob, http.MethodDelete, "events.shop.one", "", http.StatusNotFound, "itemNotFound")
 	o := d.shop
 	o.t = t
 	d.ends(t, o.accepted("server.update", "sub-1", fmt.Sprintf(`{"target":%d,"params":{"name":"renamed"}}`, first.ID)))
@@ -107,16 +120,11 @@ func (d *door) subscribes(t *testing.T) {
 			t.Errorf("%s has %s too, %v", queue, more.Body, err)
 		}
 	}
-	r, err := d.alice.Ozone(t.Context(), http.MethodGet, "/subscriptions", nil)
-	if err != nil || strings.Count(string(r.Body), `"queue"`) != 2 {
-		t.Errorf("GET = %+v %s, %v, want both", r, r.Body, err)
+	if all := subscriptions(t, d.alice, http.MethodGet, "", "", http.StatusOK, ""); strings.Count(all, `"queue"`) != 2 {
+		t.Errorf("GET = %s, want both", all)
 	}
-	for range 2 {
-		r, err = d.alice.Ozone(t.Context(), http.MethodDelete, "/subscriptions/events.shop.one", nil)
-	}
-	if err != nil || r.Status != http.StatusNotFound {
-		t.Errorf("DELETE again = %+v, %v, want 404", r, err)
-	}
+	subscriptions(t, d.alice, http.MethodDelete, "events.shop.one", "", http.StatusNoContent, "")
+	subscriptions(t, d.alice, http.MethodDelete, "events.shop.one", "", http.StatusNotFound, "itemNotFound")
 	if out := d.command(t, "bus", "queue", "list", "shop"); strings.Contains(out, "events.shop.one") || !strings.Contains(out, "events.shop.ends") {
 		t.Errorf("bus queue list: %s", out)
 	}
