@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/ozonecloud/ozone/edge/strictxml"
 	"github.com/ozonecloud/ozone/schemas"
 )
 
@@ -44,10 +45,19 @@ func negotiate(suffix format, h *fasthttp.RequestHeader) format {
 	if suffix != formatNone {
 		return suffix
 	}
-	if accept := h.Peek(fasthttp.HeaderAccept); len(accept) > 0 && prefersXML(accept) {
+	if accept := joined(h, fasthttp.HeaderAccept); len(accept) > 0 && prefersXML(accept) {
 		return formatXML
 	}
 	return formatJSON
+}
+
+// joined is a header that is a list: on several lines it says the same as on one. Source: RFC 9110, section 5.3.
+func joined(h *fasthttp.RequestHeader, name string) []byte {
+	lines := h.PeekAll(name)
+	if len(lines) == 1 { // the usual case
+		return lines[0]
+	}
+	return bytes.Join(lines, []byte(","))
 }
 
 // prefersXML tells whether XML has the higher weight in an Accept header. Of equal ones that which is meant more exactly
@@ -143,12 +153,12 @@ func bodyFormat(h *fasthttp.RequestHeader) (format, error) {
 
 // isUTF8 tells whether XML of that charset may be read as UTF-8. JSON has no charset: what is said there says nothing.
 func isUTF8(charset []byte) bool {
-	return len(charset) == 0 || bytes.EqualFold(charset, []byte("utf-8")) || bytes.EqualFold(charset, []byte("us-ascii"))
+	return len(charset) == 0 || strictxml.IsUTF8(string(charset))
 }
 
 // sniff is the format of a body that does not say its own.
 func sniff(data []byte) (format, error) {
-	data = bytes.TrimLeft(data, " \t\r\n")
+	data = bytes.TrimLeft(bytes.TrimPrefix(data, strictxml.ByteOrderMark), " \t\r\n")
 	switch {
 	case bytes.HasPrefix(data, []byte("{")):
 		return formatJSON, nil

@@ -23,7 +23,7 @@ func compress(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	body := ctx.Response.Body()
-	if len(body) == 0 || !offersGzip(ctx.Request.Header.Peek(fasthttp.HeaderAcceptEncoding)) {
+	if len(body) == 0 || !offersGzip(joined(&ctx.Request.Header, fasthttp.HeaderAcceptEncoding)) {
 		return
 	}
 	packed := fasthttp.AppendGzipBytesLevel(nil, body, fasthttp.CompressBestSpeed)
@@ -51,7 +51,7 @@ var (
 func bodyCoding(h *fasthttp.RequestHeader) (packed bool, err error) {
 	codings := h.PeekAll(fasthttp.HeaderContentEncoding)
 	switch {
-	case len(codings) == 0, len(codings) == 1 && bytes.EqualFold(codings[0], []byte("identity")):
+	case len(codings) == 0, len(codings) == 1 && (len(codings[0]) == 0 || bytes.EqualFold(codings[0], []byte("identity"))):
 		return false, nil
 	case len(codings) == 1 && isGzip(codings[0]):
 		return true, nil

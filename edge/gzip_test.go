@@ -27,7 +27,7 @@ func TestAnswersAreGzipForWhoOffersIt(t *testing.T) {
 	t.Parallel()
 	r := furnished(t)
 	for offer, packed := range map[string]bool{
-		"gzip": true, "gzip,deflate": true, "deflate, GZIP;q=0.1": true, "x-gzip": true,
+		"gzip": true, "gzip,deflate": true, "deflate, GZIP;q=0.1": true, "x-gzip": true, "deflate\r\nAccept-Encoding: gzip": true,
 		"": false, "identity": false, "gzip;q=0": false, "*": false, "gzipped": false, "deflate, br": false,
 	} {
 		for _, path := range []string{"/v1.0/1001/servers/detail.xml", "/v1.0/1001/servers/99", "/v1.0/1002/servers", "/", "/healthz"} {
@@ -73,6 +73,7 @@ func TestBodiesMayBeGzip(t *testing.T) {
 		{"XML, nothing said of it", "gzip", gziptest.Pack(t, `<server name="web 2"/>`), 204},
 		{"in parts", "gzip", gziptest.Pack(t, rename[:9]) + gziptest.Pack(t, rename[9:]), 204},
 		{"identity", "identity", rename, 204},
+		{"an empty line", " ", rename, 204},
 		{"as long as may be", "gzip", gziptest.Pack(t, rename+strings.Repeat(" ", 64<<10-len(rename))), 204},
 		{"one byte more", "gzip", gziptest.Pack(t, rename+strings.Repeat(" ", 64<<10-len(rename)+1)), 413},
 		{"a bomb", "gzip", bomb, 413},

@@ -32,6 +32,11 @@ func TestRequestAndAnswerChooseTheirFormats(t *testing.T) {
 		{"/servers", inXML, []string{"Content-Type: application/xml; charset=UTF-8", asXML}, "xml"},
 		{"/servers", inXML, []string{"Content-Type: ", "Accept: text/html, */*;q=0.1"}, "json"},
 		{"/servers.json", "\xef\xbb\xbf" + inXML, []string{"Content-Type: application/xml"}, "json"},
+		{"/servers", "\xef\xbb\xbf" + inXML, []string{"Content-Type: "}, "json"},
+		{"/servers", inXML, []string{"Content-Type: application/xml; charset=utf8"}, "json"},
+		{"/servers", `<?xml version='1.0' encoding='ASCII'?>` + inXML, []string{"Content-Type: application/xml; charset=us-ascii"}, "json"},
+		{"/servers", createBody, []string{"Accept: text/html", asXML}, "xml"},
+		{"/servers", createBody, []string{"Accept: application/json;q=0.5", asXML}, "xml"},
 	} {
 		res := r.do("POST", "/v1.0/1001"+c.path, c.body, c.headers...)
 		if got := res.header.Get("Content-Type"); res.status != 202 || got != "application/"+c.want+"; charset=UTF-8" {

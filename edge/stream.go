@@ -57,7 +57,7 @@ func (r *Request) WantsStream() bool {
 	if !h.IsGet() || !h.IsHTTP11() {
 		return false
 	}
-	for one := range bytes.SplitSeq(h.Peek(fasthttp.HeaderAccept), []byte(",")) {
+	for one := range bytes.SplitSeq(joined(h, fasthttp.HeaderAccept), []byte(",")) {
 		media, _, _ := bytes.Cut(one, []byte(";"))
 		if bytes.EqualFold(bytes.TrimSpace(media), []byte(contentStream)) {
 			return true

@@ -50,5 +50,5 @@ const (
 	ImageActive    ImageStatus = "ACTIVE"
 	ImageFailed    ImageStatus = "FAILED"
 	ImageUnknown   ImageStatus = "UNKNOWN"
-	ImageDeleted   ImageStatus = "DELETED" // shown to polls for changes alone; the files may still be going
+	ImageDeleted   ImageStatus = "DELETED" // only events show it; the files may still be going
 )

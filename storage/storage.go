@@ -76,7 +76,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 type Reader interface {
 	// Object is one row of kind (server, image, shared_ip_group) that is shown, or ErrNotFound.
 	Object(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, id int64) (Object, error)
-	// Objects lists the shown rows of kind by ascending id; with f.Since those that were deleted since then too, as DELETED.
+	// Objects lists the shown rows of kind by ascending id; with f.Since the servers that were deleted since then too, as DELETED.
 	Objects(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, f ObjectFilter) ([]Object, error)
 	// Operation is one operation with its admission answer, or ErrNotFound.
 	Operation(ctx context.Context, account schemas.AccountID, id schemas.OperationID) (OperationRow, error)

@@ -40,7 +40,7 @@ var (
 	errCharacter  = errors.New("the body has a control character")
 	errSurrogate  = errors.New("the body has a surrogate by its number")
 	errSyntax     = errors.New("the body is not one XML document")
-	errEncoding   = errors.New("the body has an XML declaration that does not say version 1.0 and UTF-8")
+	errEncoding   = errors.New("the body has an XML declaration that says another version than 1.0, or another encoding than UTF-8")
 	errInstructs  = errors.New("the body has a document type or a processing instruction")
 	errText       = errors.New("the body has text outside its root element")
 	errDepth      = errors.New("the body is nested too deeply")
@@ -49,8 +49,18 @@ var (
 	errDuplicate  = errors.New("the body has an attribute twice")
 )
 
-// byteOrderMark may stand before XML in UTF-8; some clients cannot leave it out.
-var byteOrderMark = []byte("\xef\xbb\xbf")
+// ByteOrderMark may stand before XML in UTF-8; some clients cannot leave it out.
+var ByteOrderMark = []byte("\xef\xbb\xbf")
+
+// IsUTF8 tells whether what is in the encoding of that name may be read as UTF-8: it is that, or its part ASCII.
+func IsUTF8(encoding string) bool {
+	switch strings.ToLower(encoding) {
+	case "utf-8", "utf8", "us-ascii", "ascii":
+		return true
+	default:
+		return false
+	}
+}
 
 // Parse reads the one document in data: well-formed XML 1.0 in UTF-8 without document type and processing
 // instructions, at most MaxDepth deep and MaxTokens long. It gives the root element.
@@ -67,7 +77,8 @@ func Parse(data []byte) (*Element, error) {
 	if isCrowded(data) {
 		return nil, errAttributes
 	}
-	p := parser{dec: xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, byteOrderMark)))}
+	p := parser{dec: xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, ByteOrderMark)))}
+	p.dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // the declaration is judged below
 	for {
 		t, err := p.dec.Token()
 		if errors.Is(err, io.EOF) && p.root != nil {
@@ -182,14 +193,18 @@ func (p *parser) text(s string) error {
 
 // declared are the XML declarations that all readers understand in the same way.
 var declared = regexp.MustCompile(`^version\s*=\s*(?:"1\.0"|'1\.0')` +
-	`(?:\s+encoding\s*=\s*(?i:"utf-8"|'utf-8'))?(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*$`)
+	`(?:\s+encoding\s*=\s*(?:"([\w-]+)"|'([\w-]+)'))?(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*$`)
 
 // declaration takes the XML declaration at the very beginning; any other processing instruction is refused.
 func (p *parser) declaration(t xml.ProcInst) error {
 	if t.Target != "xml" || p.tokens > 1 {
 		return errInstructs
 	}
-	if !declared.Match(t.Inst) {
+	said := declared.FindSubmatch(t.Inst)
+	if said == nil {
+		return errEncoding
+	}
+	if encoding := string(said[1]) + string(said[2]); encoding != "" && !IsUTF8(encoding) {
 		return errEncoding
 	}
 	return nil

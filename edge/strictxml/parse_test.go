@@ -41,8 +41,8 @@ func TestAmbiguousDocumentsAreRefused(t *testing.T) {
 		"declaration behind white space": {` <?xml version="1.0"?><a/>`, errInstructs},
 		"two declarations":               {`<?xml version="1.0"?><?xml version="1.0"?><a/>`, errInstructs},
 		"XML 1.1":                        {`<?xml version="1.1"?><a/>`, errSyntax},
-		"Latin-1":                        {`<?xml version="1.0" encoding="ISO-8859-1"?><a/>`, errSyntax},
-		"UTF-7":                          {`<?xml version="1.0" encoding="utf-7"?><a/>`, errSyntax},
+		"Latin-1":                        {`<?xml version="1.0" encoding="ISO-8859-1"?><a/>`, errEncoding},
+		"UTF-7":                          {`<?xml version="1.0" encoding="utf-7"?><a/>`, errEncoding},
 		"encoding without quotes":        {`<?xml version="1.0" encoding=utf-16?><a/>`, errEncoding},
 		"encoding before version":        {`<?xml encoding="utf-8" version="1.0"?><a/>`, errEncoding},
 		"UTF-16":                         {"\xff\xfe<\x00a\x00/\x00>\x00", errUTF8},
@@ -102,7 +102,7 @@ func TestDocumentsAreReadAsWritten(t *testing.T) {
 		{Space: "urn:x", Name: "d", Text: "😀"}, {Space: "urn:y", Name: "d"}, {Name: "e"},
 	}}
 	for _, body := range []string{
-		`<a xmlns="urn:x" b="1 &#xFC;&#10;" c=''>one<d>&#128512;</d><d xmlns="urn:y"/>two&#55295;&#xE000; &lt;>&amp;&quot;&apos;<e xmlns=""/> three</a>`,
+		`<?xml version="1.0" encoding="US-ASCII"?><a xmlns="urn:x" b="1 &#xFC;&#10;" c=''>one<d>&#128512;</d><d xmlns="urn:y"/>two&#55295;&#xE000; &lt;>&amp;&quot;&apos;<e xmlns=""/> three</a>`,
 		"\xef\xbb\xbf<?xml version='1.0' encoding='utf-8' standalone=\"yes\" ?>\n<!-- a --><p:a xmlns:p=\"urn:x\" xmlns:q=\"urn:y\" b=\"1 ü&#xA;\" c=\"\" q:c=\"z\" xml:lang=\"en\">o<!-- b -->ne" +
 			"<p:d>😀</p:d><q:d></q:d><![CDATA[two\ud7ff\ue000 <>&\"' ]]><e/>three</p:a>\r\n<!-- c -->",
 	} {

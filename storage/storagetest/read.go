@@ -150,8 +150,8 @@ func testHidden(r *rig) {
 	}
 }
 
-// testChanges has a server for each second, the odd ones deleted in it, and images beside them. Only a list of changes has what
-// was deleted; what was hidden before it could be deleted is in none.
+// testChanges has a server for each second, the odd ones deleted in it, and images beside them. Only a list of changes has servers
+// that were deleted; what was hidden before it could be deleted is in none, and neither is a deleted image.
 func testChanges(r *rig) {
 	t, s := r.t, r.s
 	at := r.now().Truncate(time.Second)
@@ -168,7 +168,9 @@ func testChanges(r *rig) {
 	hidden.Rendered, hidden.Updated = nil, at.Add(time.Hour)
 	image := r.snapshot(schemas.ImageID(1000).Ref(), alice, 1, schemas.Image{V: schemas.StateV, ID: 1000, Name: "i", Server: 2, Status: schemas.ImageDeleted})
 	image.Status, image.Rendered, image.Updated = "DELETED", nil, at
-	u.Snapshots = append(u.Snapshots, hidden, image)
+	kept := r.snapshot(schemas.ImageID(1001).Ref(), alice, 1, schemas.Image{V: schemas.StateV, ID: 1001, Name: "j", Server: 2, Status: schemas.ImageActive})
+	kept.Status, kept.Rendered, kept.Updated = "ACTIVE", []byte(`{"id":1001}`), at
+	u.Snapshots = append(u.Snapshots, hidden, image, kept)
 	r.commit(u)
 	for _, c := range []struct {
 		account schemas.AccountID
@@ -187,17 +189,16 @@ func testChanges(r *rig) {
 			t.Errorf("Objects(server, %d, %+v) = %q, %v, want %q", c.account, c.filter, ids, err, c.want)
 		}
 	}
-	for kind, want := range map[schemas.ActorKind]string{
-		schemas.ActorServer: `{"id":1,"name":"web","imageId":0,"flavorId":0,"hostId":"","status":"DELETED","progress":100,"addresses":{"public":[],"private":[]},"metadata":{}}`,
-		schemas.ActorImage:  `{"id":1000,"name":"i","serverId":2,"updated":"0001-01-01T00:00:00Z","created":"0001-01-01T00:00:00Z","status":"DELETED","progress":0}`,
-	} {
-		got, err := s.Objects(t.Context(), kind, alice, storage.ObjectFilter{Since: time.Unix(0, 0), Limit: 1})
-		if err != nil || len(got) != 1 || string(got[0].Rendered) != want {
-			t.Errorf("Objects(%s) = %+v, %v, want %s", kind, got, err, want)
-		}
-		if _, err := s.Object(t.Context(), kind, alice, got[0].ID); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("Object(%s, %d) = %v, want ErrNotFound", kind, got[0].ID, err)
-		}
+	const want = `{"id":1,"name":"web","imageId":0,"flavorId":0,"hostId":"","status":"DELETED","progress":100,"addresses":{"public":[],"private":[]},"metadata":{}}`
+	got, err := s.Objects(t.Context(), schemas.ActorServer, alice, storage.ObjectFilter{Since: time.Unix(0, 0), Limit: 1})
+	if err != nil || len(got) != 1 || string(got[0].Rendered) != want {
+		t.Errorf("Objects(server) = %+v, %v, want %s", got, err, want)
+	}
+	if _, err := s.Object(t.Context(), schemas.ActorServer, alice, 1); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("Object(server, 1) = %v, want ErrNotFound", err)
+	}
+	if got, err := s.Objects(t.Context(), schemas.ActorImage, alice, storage.ObjectFilter{Since: time.Unix(0, 0), Limit: 10}); err != nil || objectIDs(got) != "1001" {
+		t.Errorf("Objects(image) = %+v, %v, want the one that is not deleted", got, err)
 	}
 }
 

@@ -9,11 +9,8 @@ import (
 	"github.com/ozonecloud/ozone/storage"
 )
 
-const (
-	// changedColumns has the state of what is shown no more: what a tenant may see of it is made from that.
-	changedColumns = objectColumns + `, CASE WHEN rendered IS NULL THEN state END AS gone`
-	changedSince   = `updated >= $4 AND (rendered IS NOT NULL OR status = 'DELETED')`
-)
+// changedColumns has the state of a server that is shown no more: what a tenant may see of it is made from that.
+const changedColumns = objectColumns + `, CASE WHEN rendered IS NULL THEN state END AS gone`
 
 type changedRow struct {
 	objectRow
@@ -21,8 +18,8 @@ type changedRow struct {
 	Gone []byte `db:"gone"`
 }
 
-// changedObjects lists what changed since, deleted objects as DELETED.
-func (s *Store) changedObjects(ctx context.Context, kind schemas.ActorKind, query string, account schemas.AccountID, f storage.ObjectFilter) ([]storage.Object, error) {
+// changedObjects lists what changed since, deleted servers as DELETED.
+func (s *Store) changedObjects(ctx context.Context, query string, account schemas.AccountID, f storage.ObjectFilter) ([]storage.Object, error) {
 	rows, err := list[changedRow](ctx, s, query, int64(account), max(f.Limit, 1), max(f.Offset, 0), micros(f.Since))
 	if err != nil {
 		return nil, err
@@ -33,22 +30,15 @@ func (s *Store) changedObjects(ctx context.Context, kind schemas.ActorKind, quer
 		if rows[i].Gone == nil {
 			continue
 		}
-		if objects[i].Rendered, err = deletedForm(kind, rows[i].Gone); err != nil {
-			return nil, fmt.Errorf("%s %d: %w", kind, rows[i].ID, err)
+		if objects[i].Rendered, err = deletedForm(rows[i].Gone); err != nil {
+			return nil, fmt.Errorf("server %d: %w", rows[i].ID, err)
 		}
 	}
 	return objects, nil
 }
 
-// deletedForm is how a deleted object looks, by its state.
-func deletedForm(kind schemas.ActorKind, state []byte) ([]byte, error) {
-	if kind == schemas.ActorImage {
-		var image schemas.Image
-		if err := json.Unmarshal(state, &image); err != nil {
-			return nil, err
-		}
-		return json.Marshal(image.View())
-	}
+// deletedForm is how a deleted server looks, by its state.
+func deletedForm(state []byte) ([]byte, error) {
 	var server schemas.Server
 	if err := json.Unmarshal(state, &server); err != nil {
 		return nil, err

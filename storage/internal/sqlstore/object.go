@@ -21,9 +21,9 @@ const (
 	selectImages = `SELECT ` + objectColumns + ` FROM image
 		WHERE account IN ($1, 0) AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
 	selectChangedServers = `SELECT ` + changedColumns + ` FROM server
-		WHERE account = $1 AND ` + changedSince + ` ORDER BY id LIMIT $2 OFFSET $3`
+		WHERE account = $1 AND updated >= $4 AND (rendered IS NOT NULL OR status = 'DELETED') ORDER BY id LIMIT $2 OFFSET $3`
 	selectChangedImages = `SELECT ` + changedColumns + ` FROM image
-		WHERE account IN ($1, 0) AND ` + changedSince + ` ORDER BY id LIMIT $2 OFFSET $3`
+		WHERE account IN ($1, 0) AND updated >= $4 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3` // v1.0 has no status for one that is deleted
 	selectGroups = `SELECT ` + objectColumns + ` FROM shared_ip_group
 		WHERE account = $1 AND rendered IS NOT NULL ORDER BY id LIMIT $2 OFFSET $3`
 	selectChangedGroups = `SELECT ` + changedColumns + ` FROM shared_ip_group
@@ -79,7 +79,7 @@ func (o *cachedObject) shownTo(kind schemas.ActorKind, account schemas.AccountID
 	return storage.Object{}, storage.ErrNotFound
 }
 
-// Objects lists the shown rows of kind by ascending id; with f.Since those that were deleted since then too, as DELETED.
+// Objects lists the shown rows of kind by ascending id; with f.Since the servers that were deleted since then too, as DELETED.
 func (s *Store) Objects(ctx context.Context, kind schemas.ActorKind, account schemas.AccountID, f storage.ObjectFilter) ([]storage.Object, error) {
 	q, err := objectQueries(kind)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *Store) Objects(ctx context.Context, kind schemas.ActorKind, account sch
 	}
 	return reading(s, "list objects", func() ([]storage.Object, error) {
 		if !f.Since.IsZero() {
-			return s.changedObjects(ctx, kind, q.changed, account, f)
+			return s.changedObjects(ctx, q.changed, account, f)
 		}
 		rows, err := list[objectRow](ctx, s, q.many, int64(account), max(f.Limit, 1), max(f.Offset, 0))
 		if err != nil {
