@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"strconv"
 	"strings"
@@ -20,6 +21,11 @@ type preference struct {
 	async   bool          // respond-async: do not wait at all
 	wait    time.Duration // wait=N: wait for the end
 	applied string        // as it is confirmed; "": nothing was asked for
+}
+
+// preferenceOf reads the Prefer headers of a request, which mean the same as one with all that they have.
+func preferenceOf(r *Request) preference {
+	return parsePreference(string(bytes.Join(r.http.Request.Header.PeekAll("Prefer"), []byte(","))))
 }
 
 // parsePreference reads a Prefer header. What it does not know it ignores, as the RFC wants; respond-async goes before wait.
