@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/ozonecloud/ozone/actors/core"
 	"github.com/ozonecloud/ozone/schemas"
@@ -34,9 +35,10 @@ func (s *shard) eventRow(t *turn, d *decided, ev *core.Event, cause schemas.Oper
 	if ev.Phase != core.PhaseNone {
 		name += "." + string(ev.Phase)
 	}
+	now := t.now.UTC().Truncate(time.Microsecond) // as the row has it
 	e := schemas.Event{
 		SpecVersion: "1.0", ID: key + "-" + strconv.FormatInt(ev.Sequence, 10), Source: "/ozone/" + sources[d.ref.Kind] + "/" + id,
-		Type: "ozone." + name, Time: t.now, RecordedTime: t.now, Sequence: fmt.Sprintf("%020d", ev.Sequence), PartitionKey: key,
+		Type: "ozone." + name, Time: now, RecordedTime: now, Sequence: fmt.Sprintf("%020d", ev.Sequence), PartitionKey: key,
 		CausationID: string(cause), DataSchema: "/schemas/events/" + name + "/1.json",
 		Data: schemas.EventData{Before: d.before, Error: ev.Error, Backup: ev.Backup},
 	}
@@ -54,7 +56,7 @@ func (s *shard) eventRow(t *turn, d *decided, ev *core.Event, cause schemas.Oper
 		s.engine.cfg.Log.Error("event cannot be rendered", "shard", int(s.id), "event", e.ID, "error", err)
 	}
 	return storage.EventRow{
-		Ref: d.ref, Sequence: ev.Sequence, Account: d.account, Shard: s.id, Type: e.Type, Time: t.now, Body: body,
+		Ref: d.ref, Sequence: ev.Sequence, Account: d.account, Shard: s.id, Type: e.Type, Time: now, Body: body,
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 // everything that a server may have some 4 KiB.
 const mostEvent = 64 << 10
 
+// cursorHeader has where the log goes on behind an event, for who has missed some and reads them over HTTP.
+const cursorHeader = "ozone-cursor"
+
 // eventPost is a stored event as it goes to tenants: its body as it is, its members in the head too.
 func eventPost(e *storage.EventRow) (bus.Post, error) {
 	var members map[string]json.RawMessage // what is in data is not looked into
@@ -30,6 +33,9 @@ func eventPost(e *storage.EventRow) (bus.Post, error) {
 			text[name], headers["cloudEvents_"+name] = s, s
 			long += len(s)
 		}
+	}
+	if e.Cursor != "" {
+		headers[cursorHeader] = string(e.Cursor)
 	}
 	p := bus.Post{
 		Topic: bus.TopicEvents, Key: eventKey(e), ID: text["id"], Type: e.Type, CorrelationID: text["correlationid"],

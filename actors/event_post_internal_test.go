@@ -13,10 +13,10 @@ func TestAnEventGoesOutAsItIsStored(t *testing.T) {
 	t.Parallel()
 	const body = `{"specversion":"1.0","id":"server-7-3","type":"ozone.server.resize.end","sequence":"00000000000000000003","correlationid":"op","data":{"object":null}}`
 	got, err := eventPost(&storage.EventRow{
-		Ref: schemas.ServerID(7).Ref(), Sequence: 3, Account: 1001, Type: "ozone.server.resize.end", Body: []byte(body),
+		Ref: schemas.ServerID(7).Ref(), Sequence: 3, Account: 1001, Type: "ozone.server.resize.end", Body: []byte(body), Cursor: "a-1-2-3",
 	})
 	if err != nil || string(got.Body) != body || got.ID != "server-7-3" || got.CorrelationID != "op" || got.Topic != bus.TopicEvents ||
-		got.ContentType != "application/cloudevents+json" || got.Headers["cloudEvents_sequence"] != "00000000000000000003" || got.Headers["cloudEvents_data"] != "" {
+		got.ContentType != "application/cloudevents+json" || got.Headers["cloudEvents_sequence"] != "00000000000000000003" || got.Headers["cloudEvents_data"] != "" || got.Headers["ozone-cursor"] != "a-1-2-3" {
 		t.Errorf("eventPost() = %+v, %v", got, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
@@ -88,7 +89,7 @@ func checkEvent(t *testing.T, row *storage.EventRow) {
 		t.Fatal(err)
 	}
 	id := fmt.Sprintf("%s-%d-%d", row.Ref.Kind, row.Ref.ID, row.Sequence)
-	if e.ID != id || e.Type != row.Type || !e.Time.Truncate(1000).Equal(row.Time) || e.Sequence != fmt.Sprintf("%020d", row.Sequence) {
+	if e.ID != id || e.Type != row.Type || !e.Time.Equal(row.Time) || e.Time.Location() != time.UTC || e.Sequence != fmt.Sprintf("%020d", row.Sequence) {
 		t.Errorf("row %+v has the event %s", row, row.Body)
 	}
 	if image := e.Data.Of(row.Ref.Kind); image == nil || *image == nil {

@@ -63,7 +63,7 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 	if trace := r.Header("traceparent"); schemas.ValidTraceParent(trace) {
 		o.trace = trace
 	}
-	prefer := parsePreference(string(joined(&r.http.Request.Header, "Prefer")))
+	prefer := preferenceOf(r)
 	if prefer.async && key == nil && s.config.Bus.Durable() {
 		return s.queue(ctx, r.Account, &o)
 	}

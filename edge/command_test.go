@@ -358,7 +358,7 @@ func TestRespondAsyncAnswersWithTheOperation(t *testing.T) {
 		}})
 		return &schemas.Answer{Operation: cmd.ID}
 	})
-	res := r.do("DELETE", "/v1.0/1001/servers/12", "", "Prefer: respond-async, wait=5")
+	res := r.do("DELETE", "/v1.0/1001/servers/12", "", "Prefer: handling=lenient", "Prefer: respond-async, wait=5")
 	id := string(r.last().ID)
 	if res.status != 202 || res.header.Get("Preference-Applied") != "respond-async" ||
 		res.header.Get("Location") != "/ozone/v1/1001/operations/"+id || res.header.Get("X-Ozone-Operation") != id {

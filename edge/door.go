@@ -17,10 +17,16 @@ const usersEvery = 2 * time.Second
 // Door is where an edge takes commands beside HTTP.
 type Door struct {
 	Bus   bus.Tenants
-	Users storage.BusUsers
+	Users BusUsers
 	// Queues and Subscriptions are for those who order further queues of events.
 	Queues        bus.Subscriptions
 	Subscriptions storage.Subscriptions
+}
+
+// BusUsers is who may use the tenants' bus.
+type BusUsers interface {
+	storage.BusUsers
+	storage.BusUserReader
 }
 
 // door takes the commands of the tenants' bus: each becomes the same order as its route makes of a request.

@@ -171,6 +171,20 @@ func TestAStreamBeginsWhereItIsToldAndGoesOn(t *testing.T) {
 	theirs.expect(message{"8", "", `{"secret":1}`})
 }
 
+func TestAStreamEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	r, ahead := aheadRig(t)
+	r.tellSome(1)
+	s := r.stream(t, r.login("/", "demo", "key-of-demo").header.Get("X-Auth-Token"), eventsPath+"?after=0")
+	s.expect(message{id: "0"}, message{"1", "", `{"own":0}`}, message{"3", "", `{"image":0}`})
+	r.rotate("demo")
+	ahead.Store(int64(5*time.Second + time.Millisecond))
+	r.tellSome(1)
+	if m, err := s.next(); !errors.Is(err, io.EOF) {
+		t.Errorf("5 s after its key was rotated a stream has %+v, %v, want its end", m, err)
+	}
+}
+
 // TestEveryWatcherSeesEveryEventOnce opens streams in the middle of a flow of events, each behind another one.
 func TestEveryWatcherSeesEveryEventOnce(t *testing.T) {
 	t.Parallel()

@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone/bus"
+	"github.com/ozonecloud/ozone/schemas"
 )
 
 // ingressPause is between two tries to consume a queue, and before what could not be dealt with comes again.
 const ingressPause = time.Second
 
-var errQueueLost = errors.New("its consumer has ended")
+var (
+	errQueueLost = errors.New("its consumer has ended")
+	errOtherUser = errors.New("its user is another account's than when its consumer began")
+)
 
 // ingress is a queue of commands. One edge has it at a time; the others wait in line.
 type ingress struct {
@@ -21,6 +25,9 @@ type ingress struct {
 
 	queue bus.Address
 	user  string // whose queue it is; "": everybody's
+	// account is the user's, asked for when the consumer had begun. A name may be given to another account when its user is gone;
+	// what waits in the queue then was sent by the new one.
+	account schemas.AccountID
 }
 
 // run takes the queue up again when it is lost, until life ends.
@@ -47,6 +54,13 @@ func (i *ingress) consume(life context.Context) error {
 		return err
 	}
 	defer c.Close()
+	if i.user != "" {
+		u, err := i.Users.BusUser(life, i.user)
+		if err != nil {
+			return err
+		}
+		i.account = u.Account
+	}
 	ctx, giveUp := context.WithCancelCause(life)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -82,6 +96,9 @@ func (i *ingress) take(ctx context.Context, m *bus.Delivery) (finish func() erro
 	user, reason := i.from(m)
 	if reason != "" {
 		return func() error { return i.bury(ctx, m, reason) }
+	}
+	if i.user != "" && user.Account != i.account {
+		return func() error { return errOtherUser } // one of the two is outdated
 	}
 	t := &taken{ingress: i, message: m, user: user, replyTo: bus.RepliesQueue(user.Name)}
 	way, err := t.send(ctx)

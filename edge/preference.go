@@ -22,6 +22,11 @@ type preference struct {
 	applied string        // as it is confirmed; "": nothing was asked for
 }
 
+// preferenceOf reads the Prefer headers of a request, which mean the same as one with all that they have.
+func preferenceOf(r *Request) preference {
+	return parsePreference(string(joined(&r.http.Request.Header, "Prefer")))
+}
+
 // parsePreference reads a Prefer header. What it does not know it ignores, as the RFC wants; respond-async goes before wait.
 func parsePreference(header string) preference {
 	var p preference

@@ -30,7 +30,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	res, err := s.answer(s.base, r)
 	switch {
 	case err == nil && res.Stream != nil:
-		s.stream(ctx, res)
+		s.stream(ctx, r, res)
 	case err == nil:
 		err = encode(r, res)
 	}

@@ -3,6 +3,7 @@ package edge
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"net"
 	"runtime/debug"
 	"time"
@@ -18,12 +19,25 @@ const contentStream = "text/event-stream"
 
 // Stream is an answer that goes on: server-sent events.
 type Stream struct {
-	w    *bufio.Writer
-	conn net.Conn
+	w     *bufio.Writer
+	conn  net.Conn
+	check func() error // why its client may have nothing more
+	ended error
+}
+
+// may tells whether the client may have what comes: a stream ends when its token does.
+func (s *Stream) may() bool {
+	if s.ended == nil {
+		s.ended = s.check()
+	}
+	return s.ended == nil
 }
 
 // Event adds one event; id and name may be empty. data is one line.
 func (s *Stream) Event(id, name string, data []byte) {
+	if !s.may() {
+		return
+	}
 	s.line("id", []byte(id))
 	s.line("event", []byte(name))
 	s.line("data", data)
@@ -31,7 +45,11 @@ func (s *Stream) Event(id, name string, data []byte) {
 }
 
 // Comment adds a line that clients skip.
-func (s *Stream) Comment(text string) { _, _ = s.w.WriteString(": " + text + "\n\n") } // Flush tells
+func (s *Stream) Comment(text string) {
+	if s.may() {
+		_, _ = s.w.WriteString(": " + text + "\n\n") // Flush tells
+	}
+}
 
 func (s *Stream) line(name string, value []byte) {
 	if len(value) == 0 {
@@ -43,8 +61,11 @@ func (s *Stream) line(name string, value []byte) {
 	_ = s.w.WriteByte('\n')
 }
 
-// Flush sends what was added. An error means that nobody reads: a reader that takes nothing for a while is none.
+// Flush sends what was added. An error means that nobody reads, or may: a reader that takes nothing for a while is none.
 func (s *Stream) Flush() error {
+	if s.ended != nil {
+		return s.ended
+	}
 	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil { //nolint:forbidigo // a socket's clock
 		return err
 	}
@@ -67,7 +88,15 @@ func (r *Request) WantsStream() bool {
 }
 
 // stream begins an answer that goes on after the handler has returned. The connection ends with it.
-func (s *Server) stream(ctx *fasthttp.RequestCtx, res Response) {
+func (s *Server) stream(ctx *fasthttp.RequestCtx, r *Request, res Response) {
+	token, account := bytes.Clone(ctx.Request.Header.Peek(headerAuthToken)), r.Account // the request is gone by then
+	check := func() error {
+		owner, err := s.tokens.owner(s.base, token)
+		if errors.Is(err, errToken) || err == nil && owner.account != account {
+			return errToken
+		}
+		return nil // nobody knows while the database is away, and it has nothing to tell
+	}
 	setHeaders(&ctx.Response.Header, res.Header)
 	ctx.Response.Header.SetContentType(contentStream)
 	ctx.Response.Header.Set("X-Accel-Buffering", "no") // proxies that hold answers back let this one through
@@ -79,6 +108,6 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, res Response) {
 				s.config.Log.Error("stream panicked", "panic", p, "stack", string(debug.Stack()))
 			}
 		}()
-		res.Stream(&Stream{w: w, conn: conn})
+		res.Stream(&Stream{w: w, conn: conn, check: check})
 	})
 }

@@ -80,9 +80,7 @@ func (t *taken) send(ctx context.Context) (way *sent, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if trace := t.message.Outside.Headers[headerTrace]; schemas.ValidTraceParent(trace) {
-		o.trace = trace
-	}
+	o.trace = t.trace()
 	cmd, err := t.sender.command(t.user.Account, key, &o, t.server.config.Wait)
 	if err != nil {
 		return nil, err
@@ -101,10 +99,14 @@ func (t *taken) read() (key []byte, form Submission, err error) {
 		return nil, form, bad("reply_to must be one of the queues of user %s.", t.user.Name)
 	}
 	t.replyTo = cmp.Or(m.ReplyTo, t.replyTo)
-	if m.ID, err = oneOf(m.ID, m.Outside.Headers[headerMessageID], "message_id"); err != nil {
+	id, err := oneOf(m.ID, m.Outside.Headers[headerMessageID], "message_id")
+	if err != nil {
 		return nil, form, err
 	}
-	key, ok := hashKey(m.ID)
+	if len(id) <= bus.MaxName { // else no answer could name it
+		m.ID = id
+	}
+	key, ok := hashKey(id)
 	if !ok {
 		return nil, form, bad("message_id must be 1 to %d visible ASCII characters.", maxKey)
 	}
@@ -133,6 +135,14 @@ func oneOf(property, header, name string) (string, error) {
 		return "", schemas.Errorf(schemas.KindInvalid, "%s and the header ozone-%s are not the same.", name, strings.ReplaceAll(name, "_", "-"))
 	}
 	return cmp.Or(property, header), nil
+}
+
+// trace is the W3C trace context of the command, "" without one.
+func (t *taken) trace() string {
+	if trace := t.message.Outside.Headers[headerTrace]; schemas.ValidTraceParent(trace) {
+		return trace
+	}
+	return ""
 }
 
 // expires is until when the command may be decided; zero: its sender did not say. The time runs from the sender's timestamp, or
@@ -216,7 +226,7 @@ func (t *taken) answer(ctx context.Context, kind string, content any) error {
 		Key: string(t.replyTo), Type: kind, CorrelationID: cmp.Or(t.message.CorrelationID, t.message.ID),
 		ContentType: "application/json", Body: body,
 	}
-	if trace := t.message.Outside.Headers[headerTrace]; trace != "" {
+	if trace := t.trace(); trace != "" {
 		p.Headers = map[string]string{headerTrace: trace}
 	}
 	err = t.Bus.Post(ctx, p).Wait(ctx)

@@ -13,6 +13,12 @@ type BusUsers interface {
 	BusUsers(ctx context.Context) ([]BusUser, error)
 }
 
+// BusUserReader is for who must know whose a queue is at this moment.
+type BusUserReader interface {
+	// BusUser is one of them, or ErrNotFound.
+	BusUser(ctx context.Context, name string) (BusUser, error)
+}
+
 // BusUserSetter is for whoever runs the cloud.
 type BusUserSetter interface {
 	// CreateBusUser makes a user of the tenants' bus for an account. A name that is taken is a *schemas.Error of KindConflict, an

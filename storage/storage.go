@@ -58,6 +58,7 @@ type Store interface { //nolint:interfacebloat // a sum of small ones
 	Limits
 	LimitSetter
 	BusUsers
+	BusUserReader
 	BusUserSetter
 	Subscriptions
 	EventCursors

@@ -67,6 +67,7 @@ type Bus struct {
 	cfg     Config
 	read    func(*amqp091.Delivery) bus.Delivery
 	dead    string // the exchange of dead letters
+	sift    bool   // strangers write what is read
 	publish *link
 	consume *link
 	direct  direct
@@ -100,6 +101,7 @@ func (b *Bus) open(ctx context.Context, cfg Config, prepare func(context.Context
 	if err != nil {
 		return err
 	}
+	d.sift = b.sift
 	b.cfg, b.seed, b.quiet = cfg, maphash.MakeSeed(), make(chan struct{})
 	b.direct.here = map[bus.Address]*consumer{}
 	b.consumers, b.replies = map[*consumer]struct{}{}, map[bus.Address]*replyDestination{}

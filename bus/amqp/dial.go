@@ -1,11 +1,17 @@
 package amqp
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rabbitmq/amqp091-go"
@@ -27,8 +33,9 @@ var ErrNoVhost = errors.New("it is not there, or the user may not use it")
 
 // dialer makes connections with one setting.
 type dialer struct {
-	cfg Config
-	uri amqp091.URI
+	cfg  Config
+	uri  amqp091.URI
+	sift bool // strangers write what is read
 }
 
 func newDialer(cfg Config) (*dialer, error) {
@@ -47,20 +54,25 @@ func (d *dialer) dial(ctx context.Context, role string) (*amqp091.Connection, ne
 	var bare net.Conn
 	forget := func() bool { return true }
 	defer func() { forget() }()
-	connect := func(network, address string) (net.Conn, error) {
+	connect := func(network, _ string) (net.Conn, error) {
 		dialer := net.Dialer{Timeout: dialTime}
-		c, err := dialer.DialContext(ctx, network, address)
+		c, err := dialer.DialContext(ctx, network, d.host())
 		if err != nil {
 			return nil, err
 		}
 		bare = newGathering(c)
-		forget = context.AfterFunc(ctx, func() { _ = c.Close() }) // ends the handshake
-		return bare, c.SetDeadline(machineTime().Add(dialTime))   // the library lifts it after the handshake
+		forget = context.AfterFunc(ctx, func() { _ = c.Close() })          // ends the handshake
+		if err := c.SetDeadline(machineTime().Add(dialTime)); err != nil { // the library lifts it after the handshake
+			return nil, err
+		}
+		return d.secure(ctx, bare)
 	}
 	properties := amqp091.NewConnectionProperties()
 	properties.SetClientConnectionName(d.cfg.Name + " " + role)
 	// Recovery stays nil: after the library's own recovery a late acknowledgement wipes unprocessed messages.
-	conn, err := amqp091.DialConfig(d.cfg.URL, amqp091.Config{Heartbeat: heartbeat, Dial: connect, Properties: properties})
+	// What is read must be looked at in clear, so the library is told nothing of TLS.
+	where := strings.Replace(d.cfg.URL, schemeTLS+":", "amqp:", 1)
+	conn, err := amqp091.DialConfig(where, amqp091.Config{Heartbeat: heartbeat, Dial: connect, Properties: properties})
 	if err != nil {
 		if bare != nil {
 			_ = bare.Close() // the handshake's error says more
@@ -70,9 +82,54 @@ func (d *dialer) dial(ctx context.Context, role string) (*amqp091.Connection, ne
 	return conn, bare, nil
 }
 
+func (d *dialer) host() string { return net.JoinHostPort(d.uri.Host, strconv.Itoa(d.uri.Port)) }
+
+// schemeTLS is that of a URL whose connections are encrypted.
+const schemeTLS = "amqps"
+
+// secure is the connection as the library gets it.
+func (d *dialer) secure(ctx context.Context, c net.Conn) (net.Conn, error) {
+	if d.uri.Scheme == schemeTLS {
+		cfg, err := d.certificates()
+		if err != nil {
+			return nil, err
+		}
+		client := tls.Client(c, cfg)
+		if err := client.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		c = client
+	}
+	if d.sift {
+		c = newSieve(c)
+	}
+	return c, nil
+}
+
+// certificates are those that the URL names, beside the system's.
+func (d *dialer) certificates() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cmp.Or(d.uri.ServerName, d.uri.Host)}
+	if file := d.uri.CACertFile; file != "" {
+		text, err := os.ReadFile(file) //nolint:gosec // whoever runs the node names it
+		if err != nil {
+			return nil, err
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s: no certificate in it", file)
+		}
+	}
+	if d.uri.CertFile == "" || d.uri.KeyFile == "" {
+		return cfg, nil
+	}
+	own, err := tls.LoadX509KeyPair(d.uri.CertFile, d.uri.KeyFile)
+	cfg.Certificates = []tls.Certificate{own}
+	return cfg, err
+}
+
 // explain says which part of the URL is to blame, without its password.
 func (d *dialer) explain(err error) error {
-	host := net.JoinHostPort(d.uri.Host, fmt.Sprint(d.uri.Port))
+	host := d.host()
 	var refused *amqp091.Error
 	var network net.Error
 	switch {

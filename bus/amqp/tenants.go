@@ -34,7 +34,7 @@ func (t *Tenants) connected(ctx context.Context) (*Bus, error) {
 		return nil, bus.ErrClosed
 	}
 	if t.bus == nil {
-		b := &Bus{read: submitted, dead: exchangeTenantsDead}
+		b := &Bus{read: submitted, dead: exchangeTenantsDead, sift: true}
 		if err := b.open(ctx, t.cfg, func(context.Context, *session) error { return nil }); err != nil {
 			return nil, err
 		}

@@ -34,7 +34,7 @@ const (
 	aboutReplies = "Answers to the commands of one user, each with the `correlation_id` or else the `message_id` of its command. An answer may come twice."
 	aboutEvents  = "Events of one account, in the form of CloudEvents 1.0; what is a text in it is a header `cloudEvents_*` too. `message_id` is the event's " +
 		"id, `type` its type, `correlation_id` its operation. They come at least once, those of one `partitionkey` in their order: drop what is " +
-		"not above the last `sequence`. Further queues `events.{user}.NAME` have some types or one server alone."
+		"not above the last `sequence`, and read what is missing over HTTP, from the `ozone-cursor` of the event before it on. Further queues `events.{user}.NAME` have some types or one server alone."
 	aboutKeys = "Where the queues of events are bound. Nobody but Ozone publishes or binds here. The routing key is " +
 		"`{account}.{object}.{id}.{action}.{phase}`, with `-` where an event has no phase."
 )
@@ -88,6 +88,7 @@ var headers = Schema{
 	"eventsHeaders": object(Schema{
 		"cloudEvents_specversion": exactly("1.0"), "cloudEvents_id": Schema{"type": "string"}, "cloudEvents_type": Schema{"type": "string"},
 		"cloudEvents_source": Schema{"type": "string"}, "cloudEvents_sequence": Schema{"type": "string"},
+		"ozone-cursor": Schema{"type": "string", "description": "where the log goes on behind the event, over HTTP"},
 	}, "cloudEvents_specversion", "cloudEvents_id", "cloudEvents_type", "cloudEvents_source", "cloudEvents_sequence"),
 }
 

@@ -40,8 +40,14 @@ func testBusUsers(r *rig) {
 	if err != nil || len(users) != 2 || users[0].Name != "a" || users[0].Account != bob || users[1].RateLimits.String() != limits.String() || users[1].Created.IsZero() {
 		t.Errorf("BusUsers() = %+v, %v, want a of %d, then b of %d with %s", users, err, bob, alice, limits)
 	}
+	if u, err := s.BusUser(t.Context(), "b"); err != nil || u.Account != alice || u.RateLimits.String() != limits.String() {
+		t.Errorf("BusUser() = %+v, %v, want b of %d with %s", u, err, alice, limits)
+	}
 	if err := s.DeleteBusUser(t.Context(), "a"); err != nil {
 		t.Errorf("DeleteBusUser() = %v", err)
+	}
+	if u, err := s.BusUser(t.Context(), "a"); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("BusUser() of one that is gone = %+v, %v, want ErrNotFound", u, err)
 	}
 	if err := s.DeleteBusUser(t.Context(), "a"); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("DeleteBusUser() again = %v, want ErrNotFound", err)

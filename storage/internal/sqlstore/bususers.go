@@ -11,11 +11,13 @@ import (
 )
 
 const (
-	selectBusUsers = `SELECT u.name, u.account, u.created, coalesce(l.limits, '') AS limits
-		FROM bus_user u LEFT JOIN rate_limit l ON l.account = u.account ORDER BY u.name`
-	countBusUser  = `SELECT count(*) FROM bus_user WHERE name = $1`
-	insertBusUser = `INSERT INTO bus_user (name, account, created) VALUES ($1, $2, $3)`
-	deleteBusUser = `DELETE FROM bus_user WHERE name = $1`
+	busUsers = `SELECT u.name, u.account, u.created, coalesce(l.limits, '') AS limits
+		FROM bus_user u LEFT JOIN rate_limit l ON l.account = u.account `
+	selectBusUsers = busUsers + `ORDER BY u.name`
+	selectBusUser  = busUsers + `WHERE u.name = $1`
+	countBusUser   = `SELECT count(*) FROM bus_user WHERE name = $1`
+	insertBusUser  = `INSERT INTO bus_user (name, account, created) VALUES ($1, $2, $3)`
+	deleteBusUser  = `DELETE FROM bus_user WHERE name = $1`
 )
 
 type busUserRow struct {
@@ -33,14 +35,32 @@ func (s *Store) BusUsers(ctx context.Context) ([]storage.BusUser, error) {
 			return nil, err
 		}
 		users := make([]storage.BusUser, len(rows))
-		for i, r := range rows {
-			users[i] = storage.BusUser{Name: r.Name, Account: schemas.AccountID(r.Account), Created: instant(r.Created)}
-			if users[i].RateLimits, err = schemas.ParseRateLimits(r.Limits); err != nil {
-				return nil, fmt.Errorf("rate limits of account %d: %w", r.Account, err)
+		for i := range rows {
+			if users[i], err = rows[i].user(); err != nil {
+				return nil, err
 			}
 		}
 		return users, nil
 	})
+}
+
+// BusUser is a user of the tenants' bus, or ErrNotFound.
+func (s *Store) BusUser(ctx context.Context, name string) (storage.BusUser, error) {
+	return reading(s, "read bus user", func() (storage.BusUser, error) {
+		row, err := get[busUserRow](ctx, s, selectBusUser, name)
+		if err != nil {
+			return storage.BusUser{}, err
+		}
+		return row.user()
+	})
+}
+
+func (r *busUserRow) user() (u storage.BusUser, err error) {
+	u = storage.BusUser{Name: r.Name, Account: schemas.AccountID(r.Account), Created: instant(r.Created)}
+	if u.RateLimits, err = schemas.ParseRateLimits(r.Limits); err != nil {
+		err = fmt.Errorf("rate limits of account %d: %w", r.Account, err)
+	}
+	return u, err
 }
 
 // CreateBusUser makes a user of the tenants' bus for an account.
