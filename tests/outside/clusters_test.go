@@ -27,6 +27,7 @@ func clusterOf(t *testing.T, s client.Server) int {
 
 // TestACreateGoesWhereThereIsRoom fills two clusters of one host each, which has room for two servers.
 func TestACreateGoesWhereThereIsRoom(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--hosts", "sim:2", "--clusters", "2", "--sim-ram", "1")
 		c := nodetest.Client(t, n, "user")
@@ -48,6 +49,7 @@ func TestACreateGoesWhereThereIsRoom(t *testing.T) {
 
 // TestAGroupStaysInItsCluster launches more servers into a group than its cluster has room for.
 func TestAGroupStaysInItsCluster(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--hosts", "sim:2", "--clusters", "2", "--sim-ram", "1")
 		c := nodetest.Client(t, n, "user")
@@ -122,6 +124,7 @@ func TestAReleasedAddressRests(t *testing.T) {
 
 // TestACloudKeepsItsClusters starts a node anew with another number: hosts and addresses stay where they are.
 func TestACloudKeepsItsClusters(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	n := nodetest.StartIn(t, dir, "--hosts", "sim:2", "--clusters", "2")
 	if err := n.Stop(); err != nil {

@@ -273,6 +273,7 @@ func (f *follower) next() (e event, ok bool) {
 
 // TestAStreamIsResumedWhereItEnded follows what happens while the node is killed and started again: each event comes once, in order.
 func TestAStreamIsResumedWhereItEnded(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--sim-delay", "20ms")
 		c := nodetest.Client(t, n, "user")

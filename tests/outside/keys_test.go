@@ -68,6 +68,7 @@ func TestRefusedCommandCanBeSentAgainWithItsKey(t *testing.T) {
 
 // TestCreateThatFoundNoRoomCanBeSentAgainWithItsKey is the same for a refusal that comes from the cluster, one commit later.
 func TestCreateThatFoundNoRoomCanBeSentAgainWithItsKey(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--hosts", "sim:1", "--sim-ram", "1")
 		c := nodetest.Client(t, n, "user")
@@ -154,6 +155,7 @@ func TestParallelRepeatsMakeOneServer(t *testing.T) {
 }
 
 func TestKeysOutliveTheProcess(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t)
 		c := nodetest.Client(t, n, "keys")

@@ -56,6 +56,7 @@ func TestHangingUpHarmsNobody(t *testing.T) {
 
 // TestExpiredTokenIsNoToken asks every route behind the wall with a token whose day is over.
 func TestExpiredTokenIsNoToken(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t)
 		c := nodetest.Client(t, n, "late")

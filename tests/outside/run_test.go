@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ozonecloud/ozone/tests/client"
 	"github.com/ozonecloud/ozone/tests/nodetest"
@@ -15,6 +16,7 @@ import (
 
 // TestPrintedLinesWorkWhenPasted runs what a node with the demo account prints in a shell, as a newcomer would.
 func TestPrintedLinesWorkWhenPasted(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--demo", "--sim-delay", "300ms")
 		if err := n.AwaitLog(t.Context(), lastLine); err != nil {
@@ -82,8 +84,9 @@ func pasteable(log string) string {
 }
 
 func TestServerInBuildBecomesActiveAfterKill9(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
-		n := w.start(t, "--sim-delay", "700ms")
+		n := w.start(t, "--sim-delay", "1500ms")
 		c := nodetest.Client(t, n, "user")
 		kept := active(t, c, "kept")
 		s, r, err := c.CreateServer(t.Context(), "building", 1, 1)
@@ -110,6 +113,7 @@ func TestServerInBuildBecomesActiveAfterKill9(t *testing.T) {
 
 // TestSIGTERMDrains stops a node under load: every request is answered or never begun, and nothing is lost.
 func TestSIGTERMDrains(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--sim-delay", "50ms")
 		c := nodetest.Client(t, n, "user")
@@ -154,6 +158,7 @@ func TestSIGTERMDrains(t *testing.T) {
 }
 
 func TestAutomaticConfirmOutlivesTheProcess(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--confirm-after", "2s")
 		c := nodetest.Client(t, n, "user")
@@ -170,7 +175,9 @@ func TestAutomaticConfirmOutlivesTheProcess(t *testing.T) {
 		if _, err := n.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for ; ; <-tick.C {
 			list, err := c.Operations(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -226,6 +233,7 @@ func TestCloudThatIsFullSaysSo(t *testing.T) {
 }
 
 func TestOperatorsCommands(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, w *way) {
 		n := w.start(t, "--hosts", "sim:3")
 		nodetest.Client(t, n, "somebody")

@@ -18,6 +18,7 @@ const slowest = 40 * time.Second
 
 // TestSlowClientsAreGivenUp has a hundred clients drip a header and a hundred a body, beside a thousand that say nothing. Everybody else is served.
 func TestSlowClientsAreGivenUp(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for the time of a request to pass")
 	}
@@ -49,6 +50,8 @@ func TestSlowClientsAreGivenUp(t *testing.T) {
 	}
 	ended := make(chan struct{})
 	go func() { dripping.Wait(); close(ended) }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
 	for served := 0; ; served++ {
 		r, err := get(t, c, "/servers")
 		expect(t, "a good request meanwhile", r, err, http.StatusOK, "")
@@ -59,7 +62,7 @@ func TestSlowClientsAreGivenUp(t *testing.T) {
 				t.Errorf("the heap went from %d to %d bytes, %v", before, after, err)
 			}
 			return
-		default:
+		case <-tick.C:
 		}
 		if time.Since(began) > slowest {
 			t.Fatal("a client that sends a byte a second is still waited for")

@@ -30,7 +30,7 @@ type way struct {
 var ways = []*way{{name: "embedded"}, {name: "servers", servers: new(servers)}}
 
 // bothWays runs a test once for each way, side by side: most of the time it waits for simulated hosts. Two tests do not
-// meet on one node: those that are parallel wait for the time to pass, and have nodes for themselves or ask nothing of the shared one.
+// meet on one node: those that are parallel have nodes for themselves or ask nothing of the shared one, and do not mind a busy machine.
 func bothWays(t *testing.T, test func(t *testing.T, w *way)) {
 	t.Helper()
 	for _, w := range ways {
