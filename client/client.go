@@ -27,6 +27,9 @@ type Config struct {
 	Renewed func(Session)
 	// Patience is how long a request is repeated that gets no answer, or is told to come later; 0: it is sent once.
 	Patience time.Duration
+	// Waiting is told, once for a request, why it is not answered yet and for how long it will be repeated, when its next
+	// try is a second or more away; nil: nobody is.
+	Waiting func(why error, left time.Duration)
 	// Now is the time; required.
 	Now func() time.Time
 }

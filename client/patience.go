@@ -12,19 +12,26 @@ import (
 const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 2 * time.Second
+	// worthSaying is the shortest pause that somebody who waits wonders about: the fifth, after a second and a half.
+	worthSaying = time.Second
 )
 
 // patiently tries until it works, is refused for good, or patience ends.
 func (c *Client) patiently(ctx context.Context, once func() (*answer, error)) (*answer, error) {
-	began := c.config.Now()
+	began, told := c.config.Now(), c.config.Waiting == nil
 	for try := 0; ; try++ {
 		a, err := once()
 		if err == nil {
 			return a, nil
 		}
-		pause, again := pauseAfter(err, try, c.config.Patience-c.config.Now().Sub(began))
+		left := c.config.Patience - c.config.Now().Sub(began)
+		pause, again := pauseAfter(err, try, left)
 		if !again {
 			return nil, err
+		}
+		if !told && pause >= worthSaying {
+			c.config.Waiting(err, left)
+			told = true
 		}
 		if err := rest(ctx, pause); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ozonecloud/ozone/schemas"
@@ -35,4 +36,36 @@ func TestWhatIsTriedAgain(t *testing.T) {
 	if _, again := pauseAfter(&Error{Kind: schemas.KindUnavailable}, 0, 0); again {
 		t.Error("without patience there is another try")
 	}
+}
+
+// TestWhoWaitsIsToldWhyOnce asks a cloud that is not there: the caller hears of it when the pauses grow, and once.
+func TestWhoWaitsIsToldWhyOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []time.Duration
+		c := &Client{config: Config{Patience: 30 * time.Second, Now: time.Now, Waiting: func(why error, left time.Duration) {
+			if kindOf(why) != schemas.KindUnavailable {
+				t.Errorf("told %v, want why there is no answer", why)
+			}
+			told = append(told, left)
+		}}}
+		away := func() (*answer, error) { return nil, &Error{Kind: schemas.KindUnavailable} }
+		if _, err := c.patiently(t.Context(), away); kindOf(err) != schemas.KindUnavailable {
+			t.Errorf("patiently() = %v, want the last error", err)
+		}
+		if want := 28500 * time.Millisecond; len(told) != 1 || told[0] != want {
+			t.Errorf("told that %v were left, want %v, once", told, want)
+		}
+		told = nil
+		tries := 0
+		comesBack := func() (*answer, error) {
+			if tries++; tries < 4 {
+				return away()
+			}
+			return &answer{}, nil
+		}
+		if _, err := c.patiently(t.Context(), comesBack); err != nil || told != nil {
+			t.Errorf("a cloud that is away for less than a second: %v, told %v, want neither", err, told)
+		}
+	})
 }

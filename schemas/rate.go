@@ -143,7 +143,7 @@ func ParseRateLimits(text string) (RateLimits, error) {
 		name, value, _ := strings.Cut(part, "=")
 		rule := RateRule(name)
 		if !slices.Contains(RateRules(), rule) {
-			return nil, Errorf(KindInvalid, "rate limit %q: no such rule; there are %v", part, RateRules())
+			return nil, Errorf(KindInvalid, "rate limit %q: want on, off or a rule like post=20/minute of %v", part, RateRules())
 		}
 		if _, twice := l[rule]; twice {
 			return nil, Errorf(KindInvalid, "rate limit %q: the rule is there twice", part)

@@ -11,9 +11,9 @@ import (
 )
 
 type busDeadCmd struct {
-	List   deadListCmd   `cmd:"" help:"List them with their reasons, the oldest first."`
-	Show   deadShowCmd   `cmd:"" help:"Print one of them."`
-	Replay deadReplayCmd `cmd:"" help:"Send one again to the queue that it came from, and remove it."`
+	List   deadListCmd   `cmd:"" help:"List dead letters with their reasons, the oldest first."`
+	Show   deadShowCmd   `cmd:"" help:"Print a dead letter."`
+	Replay deadReplayCmd `cmd:"" help:"Send a dead letter again to the queue that it came from, and remove it."`
 }
 
 // open is the way to the dead letters.

@@ -24,16 +24,16 @@ const exitUsage = 2
 
 // cli is the command line. Each flag has a twin in the environment: OZONE_ and its name.
 type cli struct {
-	ConfigFile configFile `name:"config" help:"JSON object of flag names and values, for example {\"listen\": \"127.0.0.1:9000\"}. The environment and the command line override it." placeholder:"FILE"`
-	LogLevel   slog.Level `help:"What is logged to stderr: debug, info, warn or error." default:"info"`
+	ConfigFile configFile `name:"config" help:"JSON object of flag names and values, for example {\"listen\": \"127.0.0.1:9000\"}. The environment and the command line override it." placeholder:"FILE" group:"Flags of every command:"`
+	LogLevel   slog.Level `help:"What is logged to stderr: debug, info, warn or error." default:"info" group:"Flags of every command:"`
 
-	tenant.Commands `embed:"" group:"For tenants, over HTTP"`
+	tenant.Commands `embed:"" group:"For tenants, over HTTP:"`
 
 	Serve      serveCmd      `cmd:"" help:"Run a node."`
-	Account    accountCmd    `cmd:"" help:"Make and list accounts, change their keys."`
-	Host       hostCmd       `cmd:"" help:"List the hosts of a running node, declare one as off."`
+	Account    accountCmd    `cmd:"" help:"Make and list accounts, change their keys and rate limits."`
+	Host       hostCmd       `cmd:"" help:"List the hosts of a running node, say which has room, declare one as off."`
 	Bus        busCmd        `cmd:"" help:"The bus for programs of tenants: their users and queues, and dead letters."`
-	Audit      auditCmd      `cmd:"" help:"Check the laws of conservation over the store and the hosts."`
+	Audit      auditCmd      `cmd:"" help:"Check that nothing is lost and nothing leaks; beside a running node too."`
 	Bench      benchCmd      `cmd:"" help:"Measure the speed of this machine's own nodes."`
 	Floor      floorCmd      `cmd:"" hidden:""`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
@@ -59,7 +59,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "ozone: %v\nSee ozone --help.\n", err)
+		_, _ = fmt.Fprintf(stderr, "ozone: %v\nSee %s --help.\n", err, misread(err))
 		return exitUsage
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -75,11 +75,23 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// misread is the command that a line was for when it stopped making sense.
+func misread(err error) string {
+	if p, ok := errors.AsType[*kong.ParseError](err); ok {
+		if at := p.Context.Selected(); at != nil {
+			return at.FullPath()
+		}
+	}
+	return "ozone"
+}
+
 func newParser(c *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("ozone"),
 		kong.Description("A cloud of servers: REST API, durable actors, hosts, in one process.\n\n"+
-			"Flags may be given in the environment, as OZONE_ and their name: OZONE_DATA for --data. Help shows which."),
+			"Run a node with ozone serve --demo, then log in and use it. Operators' commands come first below, tenants' behind them.\n\n"+
+			"Flags may be given in the environment, as OZONE_ and their name: OZONE_DATA for --data. Help shows which.\n\n"+
+			"Exit codes: 0 done or accepted, 1 refused or failed, 2 wrong command line, 3 no such thing, 4 no answer in time, 5 not logged in."),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.DefaultEnvars("OZONE"), kong.Writers(stdout, stderr), kong.Exit(exit),
 	)

@@ -94,7 +94,7 @@ func (c *accountListCmd) Run(ctx context.Context, e *env) error {
 
 type setLimitsCmd struct {
 	place   `embed:""`
-	Account int64  `arg:"" name:"id" help:"Number of the account."`
+	Account int64  `arg:"" help:"Number of the account, as account list shows it."`
 	Limits  string `arg:"" help:"on (the cloud's), off, or what differs from the cloud's, for example post=20/minute;delete=off."`
 }
 
@@ -155,7 +155,7 @@ func (c *hostListCmd) Run(ctx context.Context, e *env) error {
 
 type hostExplainCmd struct {
 	place  `embed:""`
-	Flavor int64 `arg:"" name:"flavor" help:"Number of the flavor."`
+	Flavor int64 `arg:"" name:"flavor" help:"Number of the flavor: 1 to 7, see ozone flavor list."`
 }
 
 // Run explains what each host would say to the flavor.
@@ -181,7 +181,7 @@ func orNone(f schemas.FlavorID) string {
 
 type hostFenceCmd struct {
 	place `embed:""`
-	Host  int64 `arg:"" name:"id" help:"Number of the host."`
+	Host  int64 `arg:"" help:"Number of the host, as host list shows it."`
 }
 
 // Run fences the host.
@@ -198,6 +198,12 @@ func (c *hostFenceCmd) Run(ctx context.Context, e *env) error {
 type auditCmd struct {
 	Data  []string `help:"Data directory with the machines of hosts; once for each process of a shared store." default:"./.data" sep:"none"`
 	Store string   `help:"Store of the cloud: sqlite in the data directory, or postgres://USER:PASSWORD@HOST/DATABASE." default:"sqlite"`
+}
+
+// Help says what a row is and how it exits.
+func (*auditCmd) Help() string {
+	return "Each row is a law, such as host.capacity: what a host's servers take is what is booked on it. ROWS is how many things were looked at, BROKEN how many " +
+		"of them break it; each of those gets a line. Exit code 1 when there is one. host.inventory, what machines there really are, is there when no operation is unfinished."
 }
 
 // Run prints what was checked and what is broken.

@@ -54,6 +54,11 @@ func TestFollowedEventsGoOnBehindAKill(t *testing.T) {
 	}
 	me.ok(t, "server", "resize", "s", "--flavor", "2", "--wait")
 	until("ozone.server.resize.end VERIFY_RESIZE")
+	// A page of the cloud ends where it has read enough, here before the event that is wanted.
+	if r := me.run(t, "events", "--server", "s", "--types", "server.resize.end", "--limit", "1"); !strings.Contains(r.out, "ozone.server.resize.end") ||
+		!strings.Contains(r.err, `ozone events --server "s" --types "server.resize.end" --after `) {
+		t.Errorf("one event of a type = %+v, want it, and a command for the next one that asks for the same", r)
+	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 type flavorCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 
 	List flavorListCmd `cmd:"" help:"List the flavors."`
 }
@@ -34,7 +34,7 @@ func (*flavorListCmd) Run(ctx context.Context, s *session) error {
 }
 
 type limitsCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 }
 
 // limit is a row of the table of limits.

@@ -7,7 +7,7 @@ import (
 )
 
 type backupCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 
 	Show    backupShowCmd    `cmd:"" help:"Show when a server is backed up."`
 	Set     backupSetCmd     `cmd:"" help:"Back a server up every day, every week or both; what was set before ends."`

@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ozonecloud/ozone/client"
@@ -38,7 +39,7 @@ func (c *cloud) ProvideSession(e *Env) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := c.dial(l, tokens(l))
+	cl, err := c.dial(e, l, tokens(l))
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +47,12 @@ func (c *cloud) ProvideSession(e *Env) (*session, error) {
 }
 
 // dial makes the client of a login.
-func (c *cloud) dial(l login, t tokenFile) (*client.Client, error) {
+func (c *cloud) dial(e *Env, l login, t tokenFile) (*client.Client, error) {
 	cl, err := client.New(client.Config{
 		URL: l.URL, User: l.User, Key: l.Key, Patience: c.Retry, Now: time.Now, Session: t.session(), Renewed: t.keep,
+		Waiting: func(why error, left time.Duration) {
+			_, _ = fmt.Fprintf(e.Err, "%s. Trying again for %v (--retry).\n", strings.TrimRight(why.Error(), "."), left.Round(time.Second))
+		},
 	})
 	if err != nil {
 		return nil, usage(err.Error(), "")
@@ -57,13 +61,14 @@ func (c *cloud) dial(l login, t tokenFile) (*client.Client, error) {
 }
 
 type loginCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 }
 
 // Help says where the key comes from.
 func (*loginCmd) Help() string {
 	return "The key is read from standard input when neither --key nor OZONE_KEY has it:\n\n" +
-		"  ozone login --user demo < .data/demo.key\n\n" +
+		"  ozone login --user demo < .data/demo.key\n" +
+		"  ozone login --url https://cloud.example.org --user alice < key-file\n\n" +
 		"URL, user and key are kept in a file that only you can read; another login replaces it."
 }
 
@@ -74,7 +79,7 @@ func (l *loginCmd) Run(ctx context.Context, e *Env) error {
 		return err
 	}
 	t := tokens(given)
-	c, err := l.dial(given, t)
+	c, err := l.dial(e, given, t)
 	if err != nil {
 		return err
 	}

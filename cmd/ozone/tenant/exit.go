@@ -70,6 +70,9 @@ func Explain(err error) error {
 	if f.Kind == schemas.KindLimit && f.RetryAfter > 0 {
 		p.code, p.advice = exitAway, fmt.Sprintf("Repeat the command in %v, or let it wait with --retry %[1]v.", f.RetryAfter)
 	}
+	if f.Kind == schemas.KindUnavailable && f.Fault == "" {
+		p.advice = "Is the cloud up, and is that where it is? ozone login --url names another place."
+	}
 	if p.error = err; f.Fault != "" {
 		p.error = fmt.Errorf("%s (%s)", strings.TrimRight(err.Error(), "."), f.Fault)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 type groupCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 
 	Create groupCreateCmd `cmd:"" help:"Make a shared IP group. Other servers are created in it with server create --group."`
 	List   groupListCmd   `cmd:"" help:"List the groups."`

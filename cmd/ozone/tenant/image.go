@@ -9,7 +9,7 @@ import (
 )
 
 type imageCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 
 	Create imageCreateCmd `cmd:"" help:"Make an image of a server."`
 	List   imageListCmd   `cmd:"" help:"List the images."`

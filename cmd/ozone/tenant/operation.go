@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 type operationCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 
 	List   operationListCmd   `cmd:"" help:"List operations, newest first."`
 	Show   operationShowCmd   `cmd:"" help:"Show an operation."`
@@ -74,9 +75,17 @@ type operationShowCmd struct {
 func (c *operationShowCmd) Run(ctx context.Context, s *session) error {
 	o, err := s.Operation(ctx, c.Operation)
 	if err != nil {
-		return err
+		return noOperation(err, c.Operation)
 	}
 	return show(s.printer, o, operationColumns)
+}
+
+// noOperation is err, or what to say when there is no such operation.
+func noOperation(err error, id schemas.OperationID) error {
+	if f, ok := errors.AsType[*client.Error](err); ok && f.Kind == schemas.KindNotFound {
+		return &problem{error: fmt.Errorf("there is no operation %q", id), code: exitNotFound, advice: "ozone operation list shows what there is."}
+	}
+	return err
 }
 
 type operationWatchCmd struct {
@@ -85,7 +94,7 @@ type operationWatchCmd struct {
 
 // Run follows an operation.
 func (c *operationWatchCmd) Run(ctx context.Context, s *session) error {
-	return s.watched(ctx, c.Operation)
+	return noOperation(s.watched(ctx, c.Operation), c.Operation)
 }
 
 type operationCancelCmd struct {

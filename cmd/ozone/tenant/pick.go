@@ -28,7 +28,7 @@ func pick[ID ~int64, T any](ctx context.Context, what, word string, list func(co
 	}
 	switch len(found) {
 	case 0:
-		return 0, &problem{error: fmt.Errorf("there is no %s %q", what, word), code: exitNotFound, advice: outcomes[schemas.KindNotFound].advice}
+		return 0, &problem{error: fmt.Errorf("there is no %s %q", what, word), code: exitNotFound, advice: "ozone " + what + " list shows what there is."}
 	case 1:
 		return id, nil
 	default:

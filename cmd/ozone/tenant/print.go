@@ -29,19 +29,27 @@ func showAll[T any](p printer, list []T, columns []column[T]) error {
 		return p.document(list)
 	}
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	line(w, columns, func(c column[T]) string { return c.head })
+	_, _ = fmt.Fprintln(w, strings.Join(heads(columns), "\t")) // Flush says what went wrong
 	for _, v := range list {
-		line(w, columns, func(c column[T]) string { return cell(c.cell(v)) })
+		_, _ = fmt.Fprintln(w, strings.Join(cells(columns, v), "\t"))
 	}
 	return w.Flush()
 }
 
-func line[T any](w io.Writer, columns []column[T], text func(column[T]) string) {
+func heads[T any](columns []column[T]) []string {
 	words := make([]string, 0, len(columns))
 	for _, c := range columns {
-		words = append(words, text(c))
+		words = append(words, c.head)
 	}
-	_, _ = fmt.Fprintln(w, strings.Join(words, "\t")) // Flush says what went wrong
+	return words
+}
+
+func cells[T any](columns []column[T], v T) []string {
+	words := make([]string, 0, len(columns))
+	for _, c := range columns {
+		words = append(words, cell(c.cell(v)))
+	}
+	return words
 }
 
 // show prints one thing: a line for each of its columns that says something.

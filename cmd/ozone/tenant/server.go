@@ -9,7 +9,7 @@ import (
 )
 
 type serverCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 
 	Create  serverCreateCmd  `cmd:"" help:"Create a server and show its password, this once."`
 	List    serverListCmd    `cmd:"" help:"List the servers."`

@@ -19,6 +19,13 @@ type serverCreateCmd struct {
 	write    `embed:""`
 }
 
+// Help has examples.
+func (*serverCreateCmd) Help() string {
+	return "  ozone server create web --image \"Debian 12\" --flavor 1 --wait\n" +
+		"  ozone server create web --image 1 --flavor 1 -m role=front --file /etc/motd=motd.txt -o json | jq -r .adminPass\n\n" +
+		"ozone image list and ozone flavor list show what there is to choose from."
+}
+
 // Run creates a server. Its password is shown however the wait ends: nobody can ask for it again.
 func (c *serverCreateCmd) Run(ctx context.Context, s *session) error {
 	order, err := c.order(ctx, s)

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/ozonecloud/ozone/client"
@@ -58,6 +59,11 @@ type serverRebuildCmd struct {
 	Image  string `help:"Number or name of the image. Default: the one that it has." placeholder:"IMAGE" env:"-"`
 }
 
+// Help has an example.
+func (*serverRebuildCmd) Help() string {
+	return "  ozone server rebuild web --image golden --wait"
+}
+
 // Run rebuilds a server.
 func (c *serverRebuildCmd) Run(ctx context.Context, s *session) error {
 	if c.Image == "" {
@@ -77,6 +83,15 @@ type serverResizeCmd struct {
 	probeFlags `embed:""`
 }
 
+// Help says how a resize goes on.
+func (*serverResizeCmd) Help() string {
+	return "The server then runs with the new flavor, in VERIFY_RESIZE, and the old copy is kept until the resize is confirmed or reverted. " +
+		"It confirms itself after a day, unless the cloud has another time:\n\n" +
+		"  ozone server resize web --flavor 3 --wait && ozone server confirm web\n" +
+		"  ozone server resize web --flavor 3 --probe http:80/healthz --probe-after 10s --wait\n\n" +
+		"On a simulated host every probe holds, unless the server was created with --metadata sim.probe=fail."
+}
+
 // Run resizes a server.
 func (c *serverResizeCmd) Run(ctx context.Context, s *session) error {
 	probe, err := c.probe()
@@ -90,7 +105,11 @@ func (c *serverResizeCmd) Run(ctx context.Context, s *session) error {
 	if probe != nil {
 		return c.resizeProbed(ctx, s, flavor, *probe)
 	}
-	return c.act(ctx, s, client.Resize(flavor))
+	if err := c.act(ctx, s, client.Resize(flavor)); err != nil || !c.Wait {
+		return err
+	}
+	_, _ = fmt.Fprintf(s.Err, "It runs with the new flavor, on trial: ozone server confirm %s keeps that, ozone server revert %[1]s goes back.\n", c.Server)
+	return nil
 }
 
 type serverConfirmCmd struct {
@@ -132,6 +151,14 @@ type serverShareCmd struct {
 	Configure bool   `help:"Tell the guest too, which restarts it." env:"-"`
 }
 
+// Help has the way from no group to a shared address.
+func (*serverShareCmd) Help() string {
+	return "A group begins with a server that has the address; others are created in it:\n\n" +
+		"  ozone group create pair --server first\n" +
+		"  ozone server create second --image 1 --flavor 1 --group pair --wait\n" +
+		"  ozone server share-ip second 198.18.0.1 --wait"
+}
+
 // Run shares an address with a server.
 func (c *serverShareCmd) Run(ctx context.Context, s *session) error {
 	id, err := s.server(ctx, c.Server)
@@ -143,6 +170,9 @@ func (c *serverShareCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	group := v.Group
+	if group == 0 && c.Group == "" {
+		return usage(fmt.Sprintf("server %s is in no group", c.Server), "Name the group of the address with --group, or make one with ozone group create.")
+	}
 	if c.Group != "" {
 		if group, err = s.group(ctx, c.Group); err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 )
 
 type subscriptionCmd struct {
-	cloud `embed:""`
+	cloud `embed:"" group:"Which cloud is asked, as whom:"`
 
 	Create subscriptionCreateCmd `cmd:"" help:"Order a queue of events for a program on the bus, which needs RabbitMQ."`
 	List   subscriptionListCmd   `cmd:"" help:"List the queues that were ordered."`

@@ -37,9 +37,9 @@ var forecastColumns = []column[*client.DryRunError]{
 		return schemas.Ref{Kind: f.Target.Kind, ID: *f.Target.ID}
 	}},
 	{"STATUS", func(f *client.DryRunError) any { return f.Status }},
-	{"RAM USED", func(f *client.DryRunError) any { return f.Quota.Used }},
-	{"RAM LEFT", func(f *client.DryRunError) any { return optional(f.Quota.Left) }},
-	{"PLACE", func(f *client.DryRunError) any { return optional(f.Placed) }},
+	{"RAM USED (MB)", func(f *client.DryRunError) any { return f.Quota.Used }},
+	{"RAM LEFT (MB)", func(f *client.DryRunError) any { return optional(f.Quota.Left) }},
+	{"ROOM ON A HOST", func(f *client.DryRunError) any { return optional(f.Placed) }},
 }
 
 // optional is what a pointer has, nothing when it is nil.
