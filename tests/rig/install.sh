@@ -29,6 +29,7 @@ need python3-libcloud /usr/bin/python3 -c 'import libcloud' # a client of old ti
 need amqp-tools command -v amqp-publish # clients of AMQP that know no user_id
 need python3-pika /usr/bin/python3 -c 'import pika' # and one that does
 need ruby-bunny ruby -e 'require "bunny"' # another one
+need ruby-fog-rackspace ruby -e 'require "fog/rackspace"' # another client of old times
 need nodejs command -v node # the parser of AsyncAPI
 need npm command -v npm
 need rabbitmq-server test -e /usr/lib/rabbitmq/bin/rabbitmq-server
