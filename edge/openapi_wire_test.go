@@ -166,7 +166,7 @@ func TestWhatGoesOverTheWireIsAsOpenAPISays(t *testing.T) {
 		"GET " + operation + "/events", "GET " + operation + "?wait=0", "GET /ozone/v1/1001/operations?state=failed&server=9&limit=1",
 		"GET /ozone/v1/1001/servers/1/history?limit=2&after=1", "GET /ozone/v1/1001/servers/1/history?at=1",
 		"GET /ozone/v1/1001/subscriptions", "DELETE /ozone/v1/1001/subscriptions/events.shop.one",
-		"GET /v1.0/1001/servers?changes-since=1", "GET /v1.0/1001/servers?changes-since=4000000000", "GET /v1.0/1001/nothing",
+		"GET /v1.0/1001/servers?changes-since=1", "GET /v1.0/1001/servers?changes-since=4000000000", "GET /v1.0/1001/flavors?changes-since=4000000000", "GET /v1.0/1001/nothing",
 		"GET /v1.0/1001/servers?limit=x", "PUT /v1.0/1001/servers", "GET /v1.0/1002/servers",
 	} {
 		j.live(r, request)

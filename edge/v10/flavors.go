@@ -2,6 +2,7 @@ package v10
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,22 +16,27 @@ type flavorCache struct {
 	reader storage.Reader
 	now    func() time.Time
 
-	mu    sync.Mutex
-	list  []schemas.Flavor // guarded by mu; replaced, never changed
-	fresh time.Time        // until when it counts; guarded by mu
+	mu      sync.Mutex
+	list    []schemas.Flavor // guarded by mu; replaced, never changed
+	fresh   time.Time        // until when it counts; guarded by mu
+	changed time.Time        // since when it is known to be as it is, the start of the edge at first; guarded by mu
 }
 
-func (c *flavorCache) all(ctx context.Context) ([]schemas.Flavor, error) {
+// all is every flavor, and since when they are known to be as they are: the store does not keep when one changed.
+func (c *flavorCache) all(ctx context.Context) (list []schemas.Flavor, changed time.Time, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := c.now(); !now.Before(c.fresh) {
 		list, err := c.reader.Flavors(ctx)
 		if err != nil {
-			return nil, err
+			return nil, time.Time{}, err
+		}
+		if c.list != nil && !slices.Equal(c.list, list) {
+			c.changed = now
 		}
 		c.list, c.fresh = list, now.Add(flavorsFresh)
 	}
-	return c.list, nil
+	return c.list, c.changed, nil
 }
 
 // flavorView is a flavor on the v1.0 wire, which does not know of CPU weights.
@@ -53,15 +59,18 @@ func (m *module) listFlavorsDetail(ctx context.Context, r *edge.Request) (edge.R
 	return m.flavorList(ctx, r, viewFlavor)
 }
 
-// flavorList lists flavors whenever they changed: nothing keeps when they did.
+// flavorList lists all flavors, unless none changed.
 func (m *module) flavorList(ctx context.Context, r *edge.Request, view func(schemas.Flavor) flavorView) (edge.Response, error) {
 	f, err := filter(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	all, err := m.flavors.all(ctx)
+	all, changed, err := m.flavors.all(ctx)
 	if err != nil {
 		return edge.Response{}, err
+	}
+	if changed.Before(f.Since) && f.Offset == 0 {
+		return notModified, nil
 	}
 	all = all[min(f.Offset, len(all)):]
 	views := make([]flavorView, min(f.Limit, len(all)))
@@ -76,14 +85,21 @@ func (m *module) getFlavor(ctx context.Context, r *edge.Request) (edge.Response,
 	if err != nil {
 		return edge.Response{}, err
 	}
-	all, err := m.flavors.all(ctx)
+	from, err := since(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	for _, f := range all {
-		if int64(f.ID) == id {
-			return edge.Response{Body: plain(map[string]flavorView{"flavor": viewFlavor(f)})}, nil
-		}
+	all, changed, err := m.flavors.all(ctx)
+	if err != nil {
+		return edge.Response{}, err
 	}
-	return edge.Response{}, storage.ErrNotFound
+	at := slices.IndexFunc(all, func(f schemas.Flavor) bool { return int64(f.ID) == id })
+	switch {
+	case at < 0:
+		return edge.Response{}, storage.ErrNotFound
+	case changed.Before(from):
+		return notModified, nil
+	default:
+		return edge.Response{Body: plain(map[string]flavorView{"flavor": viewFlavor(all[at])})}, nil
+	}
 }

@@ -24,7 +24,7 @@ func (m *module) ID() string { return "core.v10" }
 // Routes mounts the API below /v1.0.
 func (m *module) Routes(d edge.Deps, r *edge.Router) error {
 	m.Deps = d
-	m.flavors = flavorCache{reader: d.Reader, now: d.Now}
+	m.flavors = flavorCache{reader: d.Reader, now: d.Now, changed: d.Now()}
 	return r.HandleAll(m.routes("/v1.0/{account}"))
 }
 
