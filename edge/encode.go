@@ -29,8 +29,11 @@ var (
 func encode(r *Request, res Response) error {
 	out := &r.http.Response
 	t, isText := res.Body.(Text)
-	if _, isJSON := res.Body.(JSON); isJSON {
+	switch res.Body.(type) {
+	case JSON:
 		r.format = formatJSON
+	case XML:
+		r.format = formatXML
 	}
 	if res.Body != nil && !isText {
 		var err error
@@ -58,7 +61,7 @@ func encode(r *Request, res Response) error {
 
 // appendBody appends a representation. XML is made from the JSON: one cannot say what the other does not.
 func appendBody(dst []byte, b Body, as format) ([]byte, error) {
-	if as != formatXML {
+	if _, ready := b.(XML); ready || as != formatXML {
 		return b.AppendJSON(dst), nil
 	}
 	doc, err := strictjson.ParseOwn(b.AppendJSON(nil))
@@ -100,6 +103,15 @@ func (j JSON) AppendJSON(dst []byte) []byte { return append(dst, j...) }
 
 // Form is none: it is no XML.
 func (j JSON) Form() *xmlform.Form { return nil }
+
+// XML is a body that is XML in every format, as it is.
+type XML string
+
+// AppendJSON appends the document as it is.
+func (x XML) AppendJSON(dst []byte) []byte { return append(dst, x...) }
+
+// Form is none: it is not made of anything.
+func (x XML) Form() *xmlform.Form { return nil }
 
 // Text is a body that is plain text in every format.
 type Text string

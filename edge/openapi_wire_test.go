@@ -162,7 +162,7 @@ func TestWhatGoesOverTheWireIsAsOpenAPISays(t *testing.T) {
 	r.tellGolden(t)
 	const operation = "/ozone/v1/1001/operations/019b7c1a-0000-7000-8000-000000000001"
 	for _, request := range []string{
-		"GET /openapi", "GET /schemas/asyncapi.json", "GET /schemas/events/server.create.end/1.json", "GET /schemas/nothing", "GET " + eventsPath, "GET " + eventsPath + "?limit=1&types=*&server=1", "GET /ozone/v1/1001/snapshot",
+		"GET /openapi", "GET /v1.0/application.wadl", "GET /schemas/asyncapi.json", "GET /schemas/events/server.create.end/1.json", "GET /schemas/nothing", "GET " + eventsPath, "GET " + eventsPath + "?limit=1&types=*&server=1", "GET /ozone/v1/1001/snapshot",
 		"GET " + operation + "/events", "GET " + operation + "?wait=0", "GET /ozone/v1/1001/operations?state=failed&server=9&limit=1",
 		"GET /ozone/v1/1001/servers/1/history?limit=2&after=1", "GET /ozone/v1/1001/servers/1/history?at=1",
 		"GET /ozone/v1/1001/subscriptions", "DELETE /ozone/v1/1001/subscriptions/events.shop.one",

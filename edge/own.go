@@ -20,6 +20,7 @@ func (s *Server) mountOwn() error {
 		{Verb: "GET", Path: "/schemas/{name}", Handle: schema},
 		{Verb: "GET", Path: "/schemas/{name}/{type}/{version}", Handle: schema},
 		{Verb: "GET", Path: "/openapi", Handle: s.openAPI},
+		{Verb: "GET", Path: wadlPath, Handle: s.wadl},
 		{Verb: "GET", Path: "/healthz", Handle: s.healthz},
 		{Verb: "GET", Path: "/readyz", Handle: s.readyz},
 	}
