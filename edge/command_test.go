@@ -380,6 +380,9 @@ func TestRespondAsyncAnswersWithTheOperation(t *testing.T) {
 	if !strings.Contains(res.body, `"state":"running","target":{"kind":"server","id":12}`) {
 		t.Errorf("body = %s", res.body)
 	}
+	if xml := r.do("DELETE", "/v1.0/1001/servers/12.xml", "", "Prefer: respond-async"); !strings.HasPrefix(xml.body, `{"operation":{"id":"`) || !strings.HasPrefix(xml.header.Get("Content-Type"), "application/json") {
+		t.Errorf("in XML: %s", xml.raw)
+	}
 	r.answers(func(cmd *schemas.Command) *schemas.Answer {
 		return &schemas.Answer{Operation: cmd.ID, Fault: schemas.Errorf(schemas.KindConflict, "No.")}
 	})
