@@ -135,8 +135,8 @@ func sift(frame []byte) []byte {
 	return append(out, frameEnd)
 }
 
-// widths are how many bytes the values of each type have.
-var widths = map[byte]int{'t': 1, 'b': 1, 'B': 1, 's': 2, 'u': 2, 'I': 4, 'i': 4, 'l': 8, 'f': 4, 'd': 8, 'D': 5, 'T': 8, 'V': 0}
+// widths are how many bytes the values of each type have. L is one that the broker knows and the library does not.
+var widths = map[byte]int{'t': 1, 'b': 1, 'B': 1, 's': 2, 'u': 2, 'I': 4, 'i': 4, 'l': 8, 'L': 8, 'f': 4, 'd': 8, 'D': 5, 'T': 8, 'V': 0}
 
 // scalars are the fields of a table whose values have no parts; none when the table is not readable.
 func scalars(table []byte) (kept []byte) {
@@ -156,7 +156,7 @@ func scalars(table []byte) (kept []byte) {
 		if width > len(value) {
 			return nil
 		}
-		if kind != 'A' && kind != 'F' {
+		if kind != 'A' && kind != 'F' && kind != 'L' {
 			kept = append(kept, rest[:name+1+width]...)
 		}
 		rest = value[width:]
