@@ -118,7 +118,17 @@ func (o *BusOperator) RotateUser(ctx context.Context, name string) (BusCredentia
 	if err := o.admin.EndUser(ctx, name); err != nil {
 		return BusCredentials{}, err
 	}
-	return o.give(ctx, name, u.Account)
+	made, err := o.give(ctx, name, u.Account)
+	if err != nil {
+		return made, err
+	}
+	subscriptions, err := o.store.Subscriptions(ctx, u.Account)
+	for _, s := range subscriptions {
+		if err == nil && s.User == name {
+			err = o.admin.PutEvents(ctx, string(bus.SubscriptionQueue(s.Subscription)), u.Account, bus.SubscriptionKeys(s.Subscription))
+		}
+	}
+	return made, err
 }
 
 // give makes what a user needs in the broker.
@@ -195,6 +205,9 @@ func (o *BusOperator) CreateQueue(ctx context.Context, q NewBusQueue) (string, e
 	s := schemas.Subscription{User: u.Name, Name: q.Name, Types: q.Types, Server: q.Server}
 	if err := s.Check(); err != nil {
 		return "", err
+	}
+	if q.Replies && (len(q.Types) > 0 || q.Server != 0) {
+		return "", errors.New("a queue of answers has all of them: types and a server are for queues of events")
 	}
 	if q.Replies {
 		name := string(bus.RepliesQueue(u.Name)) + "." + q.Name

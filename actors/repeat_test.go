@@ -115,6 +115,22 @@ func TestAKeyIsItsAccountsOwn(t *testing.T) {
 	}
 }
 
+func TestKeysAreKeptForADayAndThoseOfCreatesForThirty(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	server, began := r.active(), r.now()
+	r.accepted(r.command(schemas.ServerCreate, 0, schemas.Params{Image: 1, Flavor: 1}, "server"))
+	r.accepted(r.command(schemas.SharedIPGroupCreate, 0, schemas.Params{Name: new("g")}, "group"))
+	r.accepted(r.command(schemas.ServerUpdate, server, schemas.Params{Name: new("web")}, "update"))
+	const day = 24 * time.Hour
+	for key, want := range map[string]time.Duration{"server": 30 * day, "group": 30 * day, "update": day} {
+		k, err := r.store.Key(t.Context(), testAccount, []byte(key))
+		if kept := k.Expires.Sub(began); err != nil || kept < want || kept > want+time.Minute {
+			t.Errorf("the key %q is kept for %v, %v, want %v", key, kept, err, want)
+		}
+	}
+}
+
 func TestAKeyWhoseCommandFoundNoRoomIsFree(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.mute = true }) // no host

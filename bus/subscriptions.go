@@ -28,20 +28,19 @@ func SubscriptionQueue(s schemas.Subscription) Address {
 // SubscriptionKeys are the routing keys, behind the account, of what is subscribed. A key is OBJECT.NUMBER.ACTION.PHASE, a type
 // OBJECT.ACTION.PHASE.
 func SubscriptionKeys(s schemas.Subscription) []string {
-	types := s.Types
+	types := s.Parts()
 	switch {
 	case len(types) == 0 && s.Server == 0:
 		return []string{"#"}
 	case len(types) == 0:
-		types = []string{"server"}
+		types = [][]string{{"server"}}
 	}
 	number := "*"
 	if s.Server != 0 {
 		number = strconv.FormatInt(int64(s.Server), 10)
 	}
 	var keys []string
-	for _, t := range types {
-		parts := strings.Split(t, ".")
+	for _, parts := range types {
 		key := append([]string{parts[0], number}, parts[1:]...)
 		if len(parts) < 3 {
 			key = append(key, "#")

@@ -18,6 +18,7 @@ func TestASubscriptionIsBoundByItsTypesAndItsServer(t *testing.T) {
 		{nil, 0, []string{"#"}},
 		{nil, 7, []string{"server.7.#"}},
 		{[]string{"server.resize"}, 7, []string{"server.7.resize.#"}},
+		{[]string{"*.error", "server.end", "ozone.server.resize.end"}, 0, []string{"*.*.*.error", "server.*.*.end", "server.*.resize.end"}},
 		{[]string{"image", "*.*.error", "server.resize.end"}, 0, []string{"image.*.#", "*.*.*.error", "server.*.resize.end"}},
 	} {
 		if got := bus.SubscriptionKeys(schemas.Subscription{Types: c.types, Server: c.server}); !slices.Equal(got, c.want) {

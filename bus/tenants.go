@@ -29,6 +29,10 @@ func EventsQueue(user string) Address { return Address("events." + user) }
 // MaxName is how many bytes a name or an id in the head of a message may have: a longer one would break a connection of AMQP.
 const MaxName = 255
 
+// MaxOutside is how long the body of a message from outside may be, in bytes. Of a longer one this many come and one more: enough to
+// refuse it, and no more than a process has room for. Source: docs/bus.md (1 MiB).
+const MaxOutside = 1 << 20
+
 // Owns tells whether a queue is one of those that a user reads.
 func Owns(user string, a Address) bool {
 	for _, own := range []Address{RepliesQueue(user), EventsQueue(user)} {

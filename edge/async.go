@@ -46,9 +46,9 @@ func (s *sender) decidedAsync(ctx context.Context, cmd *schemas.Command, a schem
 	return async(row)
 }
 
-// async is an operation as the answer to who does not want to wait.
+// async is an operation as the answer to who does not want to wait: in JSON, whatever the request is in.
 func async(row storage.OperationRow) Response {
 	location := fmt.Sprintf("/ozone/v1/%d/operations/%s", row.Account, row.ID)
-	return Response{Status: fasthttp.StatusAccepted, Body: OneOperation(row)}.
+	return Response{Status: fasthttp.StatusAccepted, Body: JSON(OneOperation(row).AppendJSON(nil))}.
 		with(headerOperation, string(row.ID)).with("Location", location).with(headerApplied, "respond-async")
 }

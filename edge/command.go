@@ -81,7 +81,7 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 		return named(cmd.ID), err
 	}
 	if a.Fault != nil {
-		return named(a.Operation), a.Fault
+		return named(a.Operation), r.worded(a.Fault)
 	}
 	switch {
 	case prefer.async:
@@ -91,6 +91,14 @@ func (s *sender) Do(ctx context.Context, r *Request, o Order) (Response, error) 
 	default:
 		return o.Accepted(a).with(headerOperation, string(a.Operation)), nil
 	}
+}
+
+// worded is a fault as the namespace of the request has it: of a key that was used v1.0 knows no conflict.
+func (r *Request) worded(f *schemas.Error) error {
+	if r.core || f.Message != schemas.ErrKeyUsed.Message {
+		return f
+	}
+	return schemas.Errorf(schemas.KindConflict, "%s", f.Message).Because("%s", f.Details)
 }
 
 // command makes the operation's id, seals what must not be read on the way and digests what the client asked for. It expires

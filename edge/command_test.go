@@ -191,6 +191,19 @@ func TestRefusalsAreFaultsThatNameTheirOperation(t *testing.T) {
 	golden.Compare(t, "faults.txt", doc.String())
 }
 
+func TestAUsedKeyIsAConflictOutsideV10(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.answers(func(cmd *schemas.Command) *schemas.Answer {
+		return &schemas.Answer{Operation: cmd.ID, Fault: schemas.ErrKeyUsed.Because("operation x has it")}
+	})
+	for path, want := range map[string]int{"/v1.0/1001/images/12": 400, "/ozone/v1/1001/images/12": 409} {
+		if res := r.do("DELETE", path, "", "Idempotency-Key: k"); res.status != want || !strings.Contains(res.body, "operation x") {
+			t.Errorf("DELETE %s = %d %s, want %d", path, res.status, res.body, want)
+		}
+	}
+}
+
 func TestBadBodiesReachNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -366,6 +379,9 @@ func TestRespondAsyncAnswersWithTheOperation(t *testing.T) {
 	}
 	if !strings.Contains(res.body, `"state":"running","target":{"kind":"server","id":12}`) {
 		t.Errorf("body = %s", res.body)
+	}
+	if xml := r.do("DELETE", "/v1.0/1001/servers/12.xml", "", "Prefer: respond-async"); !strings.HasPrefix(xml.body, `{"operation":{"id":"`) || !strings.HasPrefix(xml.header.Get("Content-Type"), "application/json") {
+		t.Errorf("in XML: %s", xml.raw)
 	}
 	r.answers(func(cmd *schemas.Command) *schemas.Answer {
 		return &schemas.Answer{Operation: cmd.ID, Fault: schemas.Errorf(schemas.KindConflict, "No.")}

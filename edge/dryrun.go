@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/schemas"
@@ -12,7 +11,7 @@ import (
 
 // readDryRun reads ?dry_run=, which every write outside v1.0 takes; v1.0 ignores what it does not know.
 func (r *Request) readDryRun(route *Route) error {
-	if route.Verb == "GET" || strings.HasPrefix(route.module, coreNamespace+".") {
+	if route.Verb == "GET" || r.core {
 		return nil
 	}
 	var err error

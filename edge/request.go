@@ -28,6 +28,7 @@ type Request struct {
 
 	counted []storage.RateWindow // where the request is counted
 	dry     bool                 // nothing is to be done
+	core    bool                 // its route is v1.0's
 }
 
 // ID is what {id} of the path stands for. Whatever can be no object's number is not found.

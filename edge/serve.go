@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 )
@@ -61,6 +62,7 @@ func (s *Server) answer(ctx context.Context, r *Request) (Response, error) {
 	if err != nil {
 		return Response{Header: []Field{{headerAllowed, node.allow()}}}, err
 	}
+	r.core = strings.HasPrefix(route.module, coreNamespace+".")
 	if err := s.count(ctx, r, route); err != nil {
 		return Response{}, err
 	}

@@ -123,7 +123,7 @@ func (t *taken) read() (key []byte, form Submission, err error) {
 	if coding := m.Outside.ContentEncoding; coding != "" && !strings.EqualFold(coding, "utf-8") && !strings.EqualFold(coding, "identity") {
 		return nil, form, schemas.Errorf(schemas.KindMedia, "content_encoding must be empty.")
 	}
-	if len(m.Body) > LargeBody {
+	if len(m.Body) > bus.MaxOutside {
 		return nil, form, errTooLarge
 	}
 	return key, form, nil

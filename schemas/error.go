@@ -88,6 +88,9 @@ func (e *Error) After(d time.Duration) *Error {
 	return &c
 }
 
+// ErrKeyUsed refuses a command whose idempotency key stands for another one.
+var ErrKeyUsed = Errorf(KindInvalid, "idempotency key was used for another command")
+
 // faultOf is the usual fault of a kind.
 var faultOf = map[Kind]Fault{
 	KindInvalid:        FaultBadRequest,

@@ -38,8 +38,7 @@ func admitToAccount(s schemas.Account, a *Admit, in Input) (schemas.Account, Eff
 		return s, e, nil
 	}
 	if a.Known.KeyOperation != "" && !a.Known.forgotten() {
-		e.refuse(a, schemas.Errorf(schemas.KindInvalid, "idempotency key was used for another command").
-			Because("operation %s has it", a.Known.KeyOperation))
+		e.refuse(a, schemas.ErrKeyUsed.Because("operation %s has it", a.Known.KeyOperation))
 		e.Keys = nil // the key stays with the first command
 		return s, e, nil
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+
+	"github.com/ozonecloud/ozone/bus"
 )
 
 // mostHeaders is how many bytes the headers of a stranger's message may have. Source: docs/numbers.md.
@@ -14,14 +16,16 @@ const mostHeaders = 8 << 10
 const (
 	frameHead     = 7 // type, channel, size
 	frameIsHeader = 2
+	frameIsBody   = 3
 	frameEnd      = 0xCE
+	fixedHeader   = 12 // class, weight, size of the message
 	hasType       = 1 << 15
 	hasEncoding   = 1 << 14
 	hasHeaders    = 1 << 13
 )
 
 // sieve is a connection that lets through what strangers write into the headers of a message only as far as the library can
-// read it. The broker takes headers that are nested without end, and ones that are larger than a frame when it has added its own.
+// read it, and of their messages as much as there is room for. The broker takes headers that are nested without end, and ones that are larger than a frame when it has added its own.
 // The library ends the connection for both: one message would end it again and again, and with it the deliveries of everybody.
 type sieve struct {
 	net.Conn
@@ -29,13 +33,17 @@ type sieve struct {
 	left  int    // how much of the present frame goes through as it is
 	out   []byte // what goes out before anything else is read
 	frame []byte // where out lies
+	// bodies are those that are cut, by channel: how much of each still goes through.
+	bodies map[uint16]int
 }
 
-func newSieve(c net.Conn) *sieve { return &sieve{Conn: c, in: bufio.NewReader(c)} }
+func newSieve(c net.Conn) *sieve {
+	return &sieve{Conn: c, in: bufio.NewReader(c), bodies: map[uint16]int{}}
+}
 
 // Read reads what the broker sends.
 func (s *sieve) Read(p []byte) (int, error) {
-	if s.left == 0 && len(s.out) == 0 {
+	for s.left == 0 && len(s.out) == 0 {
 		if err := s.next(); err != nil {
 			return 0, err
 		}
@@ -57,8 +65,10 @@ func (s *sieve) next() error {
 	if err != nil {
 		return err
 	}
-	whole := frameHead + int(binary.BigEndian.Uint32(head[3:])) + 1
-	if head[0] != frameIsHeader || whole > most {
+	kind, channel, size := head[0], binary.BigEndian.Uint16(head[1:]), int(binary.BigEndian.Uint32(head[3:]))
+	whole := frameHead + size + 1
+	room, cut := s.bodies[channel]
+	if whole > most || kind != frameIsHeader && (kind != frameIsBody || !cut) {
 		s.left = whole
 		return nil
 	}
@@ -66,19 +76,38 @@ func (s *sieve) next() error {
 	if _, err := io.ReadFull(s.in, s.frame); err != nil {
 		return err
 	}
-	s.out = sift(s.frame)
+	if kind == frameIsHeader {
+		s.measure(channel, s.frame[frameHead:])
+		s.out = sift(s.frame)
+		return nil
+	}
+	size = min(size, room)
+	s.bodies[channel] = room - size
+	if size > 0 {
+		binary.BigEndian.PutUint32(s.frame[3:], uint32(size)) //nolint:gosec // a part of a frame
+		s.out = append(s.frame[:frameHead+size], frameEnd)
+	}
 	return nil
+}
+
+// measure looks at how long a message says that it is, and makes it say less when it is too long.
+func (s *sieve) measure(channel uint16, header []byte) {
+	const at, most = 4, bus.MaxOutside + 1
+	delete(s.bodies, channel)
+	if len(header) >= fixedHeader && binary.BigEndian.Uint64(header[at:]) > most {
+		binary.BigEndian.PutUint64(header[at:], most)
+		s.bodies[channel] = most
+	}
 }
 
 // sift is the frame of a content header without those of the message's headers that are lists or tables; without all of them when
 // they are too large or not readable. What is no such frame stays as it is.
 func sift(frame []byte) []byte {
 	body := frame[frameHead : len(frame)-1]
-	const fixed = 12 // class, weight, size of the message
-	if len(body) < fixed+2 {
+	if len(body) < fixedHeader+2 {
 		return frame
 	}
-	flags, at := binary.BigEndian.Uint16(body[fixed:]), fixed+2
+	flags, at := binary.BigEndian.Uint16(body[fixedHeader:]), fixedHeader+2
 	for _, text := range []uint16{hasType, hasEncoding} {
 		if flags&text != 0 && at < len(body) {
 			at += 1 + int(body[at])
@@ -106,8 +135,8 @@ func sift(frame []byte) []byte {
 	return append(out, frameEnd)
 }
 
-// widths are how many bytes the values of each type have.
-var widths = map[byte]int{'t': 1, 'b': 1, 'B': 1, 's': 2, 'u': 2, 'I': 4, 'i': 4, 'l': 8, 'f': 4, 'd': 8, 'D': 5, 'T': 8, 'V': 0}
+// widths are how many bytes the values of each type have. L is one that the broker knows and the library does not.
+var widths = map[byte]int{'t': 1, 'b': 1, 'B': 1, 's': 2, 'u': 2, 'I': 4, 'i': 4, 'l': 8, 'L': 8, 'f': 4, 'd': 8, 'D': 5, 'T': 8, 'V': 0}
 
 // scalars are the fields of a table whose values have no parts; none when the table is not readable.
 func scalars(table []byte) (kept []byte) {
@@ -127,7 +156,7 @@ func scalars(table []byte) (kept []byte) {
 		if width > len(value) {
 			return nil
 		}
-		if kind != 'A' && kind != 'F' {
+		if kind != 'A' && kind != 'F' && kind != 'L' {
 			kept = append(kept, rest[:name+1+width]...)
 		}
 		rest = value[width:]

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,62 +25,91 @@ import (
 // TestNoHeadersOfAStrangerEndAConnection sends what the broker takes and the library does not read.
 func TestNoHeadersOfAStrangerEndAConnection(t *testing.T) {
 	t.Parallel()
-	const vhost, user = "strange-headers", "strange"
-	plain := shared.Vhost(t, vhost)
+	plain := strangers(t, "strange-headers")
+	deep, nulls := any("bottom"), make([]any, 9000)
+	for range 60 {
+		deep = amqp091.Table{"deeper": deep}
+	}
+	texts := []int{2, 0, 0, 1, 0} // of each that come
+	var sent []amqp091.Publishing
+	for _, headers := range []amqp091.Table{
+		{"a": "text", "deep": deep, "n": int32(7), "z": "last"},
+		{"list": nulls},
+		{"large": strings.Repeat("x", 130_980)},
+		{"bytes": []byte("b"), "time": time.Unix(1, 0), "decimal": amqp091.Decimal{Scale: 1, Value: 2}, "none": nil, "yes": true, "z": "last"},
+		nil,
+	} {
+		sent = append(sent, amqp091.Publishing{ContentType: "a", ContentEncoding: "b", Type: "t", Headers: headers, Body: []byte("body")})
+	}
+	for name, where := range map[string]string{"in clear": plain, "over TLS": overTLS(t, plain)} {
+		for i, d := range through(t, plain, where, sent) {
+			if d.Type != "t" || d.Outside.ContentType != "a" || string(d.Body) != "body" || len(d.Outside.Headers) != texts[i] {
+				t.Errorf("%s: message %d = %+v %+v, want it with %d headers that are texts", name, i, d, d.Outside, texts[i])
+			}
+		}
+	}
+}
+
+func TestALongMessageOfAStrangerIsCut(t *testing.T) {
+	t.Parallel()
+	plain := strangers(t, "strange-bodies")
+	long := make([]byte, 2*bus.MaxOutside+7)
+	var sent []amqp091.Publishing
+	for _, body := range [][]byte{long, long[:bus.MaxOutside+1], long[:bus.MaxOutside], nil, long} {
+		sent = append(sent, amqp091.Publishing{Body: body})
+	}
+	for i, d := range through(t, plain, plain, sent) {
+		if want := min(len(sent[i].Body), bus.MaxOutside+1); len(d.Body) != want {
+			t.Errorf("message %d of %d bytes has %d, want %d", i, len(sent[i].Body), len(d.Body), want)
+		}
+	}
+}
+
+// strangers makes a virtual host for tenants with one user, "strange".
+func strangers(t *testing.T, vhost string) (plain string) {
+	t.Helper()
+	plain = shared.Vhost(t, vhost)
 	admin, err := amqp.NewAdmin(shared.AdminURL(), vhost)
 	if err == nil {
 		err = admin.Prepare(t.Context(), "ozone")
 	}
 	if err == nil {
-		err = admin.PutUser(t.Context(), user, "sesame", 1001)
+		err = admin.PutUser(t.Context(), "strange", "sesame", 1001)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	deep, nulls := any("bottom"), make([]any, 9000)
-	for range 60 {
-		deep = amqp091.Table{"deeper": deep}
+	return plain
+}
+
+// through is what comes of messages to one consumer.
+func through(t *testing.T, plain, where string, sent []amqp091.Publishing) (came []bus.Delivery) {
+	t.Helper()
+	tenants := amqp.NewTenants(amqp.Config{URL: where, Now: time.Now})
+	defer func() { _ = tenants.Close() }()
+	c, err := tenants.Consume(t.Context(), bus.IngressQueue("strange"), 8)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, where := range map[string]string{"in clear": plain, "over TLS": overTLS(t, plain)} {
-		tenants := amqp.NewTenants(amqp.Config{URL: where, Now: time.Now})
-		defer func() { _ = tenants.Close() }()
-		c, err := tenants.Consume(t.Context(), bus.IngressQueue(user), 8)
-		if err != nil {
-			t.Fatalf("%s: Consume = %v", name, err)
-		}
-		defer c.Close()
-		sent := []amqp091.Table{
-			{"a": "text", "deep": deep, "n": int32(7), "z": "last"},
-			{"list": nulls},
-			{"large": strings.Repeat("x", 130_980)},
-			{"bytes": []byte("b"), "time": time.Unix(1, 0), "decimal": amqp091.Decimal{Scale: 1, Value: 2}, "none": nil, "yes": true, "z": "last"},
-			nil,
-		}
-		raw(t, plain, func(ch *amqp091.Channel) error {
-			for i, headers := range sent {
-				p := amqp091.Publishing{ContentType: "a", ContentEncoding: "b", MessageId: string(rune('0' + i)), Type: "t", Headers: headers, Body: []byte("body")}
-				if err := ch.PublishWithContext(t.Context(), "ingress."+user, "", true, false, p); err != nil {
-					return err
-				}
+	defer c.Close()
+	raw(t, plain, func(ch *amqp091.Channel) error {
+		for i, p := range sent {
+			p.MessageId = strconv.Itoa(i)
+			if err := ch.PublishWithContext(t.Context(), "ingress.strange", "", true, false, p); err != nil {
+				return err
 			}
-			return ch.Confirm(false) // all before it is with the broker
-		})
-		texts := []int{2, 0, 0, 1, 0}
-		for i := range sent {
-			d, open := <-c.Deliveries()
-			if !open {
-				t.Fatalf("%s: the consumer has ended before message %d", name, i)
-			}
-			if number(d.ID) != i || d.Type != "t" || d.Outside.ContentType != "a" || string(d.Body) != "body" || len(d.Outside.Headers) != texts[i] {
-				t.Errorf("%s: message %d = %+v %+v, want it with %d headers that are texts", name, i, d, d.Outside, texts[i])
-			}
-			c.Ack(d.Tag)
 		}
-		c.Close()
-		if err := tenants.Close(); err != nil {
-			t.Error(err)
+		return ch.Confirm(false) // all before it is with the broker
+	})
+	for i := range sent {
+		d, open := <-c.Deliveries()
+		if !open || number(d.ID) != i {
+			t.Fatalf("message %d = %+v, %v; a connection or a message is lost", i, d, open)
 		}
+		c.Ack(d.Tag)
+		came = append(came, d)
 	}
+	return came
 }
 
 // overTLS is the URL of a door to the broker that is encrypted.

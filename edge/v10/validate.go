@@ -129,6 +129,10 @@ func sharing(server document.Value, p *schemas.Params) error {
 	}
 	addresses, _ := server.Given("addresses")
 	public, _ := addresses.Given("public")
+	_, odd := addresses.Scalar()
+	if _, one := public.Scalar(); odd || one {
+		return invalid("addresses must be an object of lists.")
+	}
 	switch {
 	case public.Len() == 0:
 		return nil

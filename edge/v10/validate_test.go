@@ -116,6 +116,8 @@ func TestCreateBodiesAreCheckedMemberByMember(t *testing.T) {
 		{"group and a number for an address", server(`,"sharedIpGroupId":1,"addresses":{"public":[1]}`), bad},
 		{"group and an object for addresses", server(`,"sharedIpGroupId":1,"addresses":{"public":{"a":"198.18.0.1"}}`), bad},
 		{"address without a group", server(`,"addresses":{"public":["198.18.0.1"]}`), bad},
+		{"a text for addresses", server(`,"sharedIpGroupId":1,"addresses":"198.18.0.1"`), bad},
+		{"a text for the public addresses", server(`,"sharedIpGroupId":1,"addresses":{"public":"198.18.0.1"}`), bad},
 		{"no addresses", server(`,"addresses":{"public":[],"private":[]}`), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

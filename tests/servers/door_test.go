@@ -153,29 +153,33 @@ func (d *door) rejects(t *testing.T) {
 		fault      string
 		words      string
 	}{
-		"not JSON":              {"server.create", `server`, nil, "badRequest", "JSON"},
-		"nothing":               {"server.create", ``, nil, "badRequest", "JSON"},
-		"a duplicate":           {"server.create", `{"params":{"imageId":1,"imageId":1,"flavorId":1}}`, nil, "badRequest", "twice"},
-		"two documents":         {"server.create", create + create, nil, "badRequest", "JSON"},
-		"bad UTF-8":             {"server.create", "{\"params\":{\"name\":\"\xff\"}}", nil, "badRequest", "UTF-8"},
-		"a strange member":      {"server.create", `{"params":{"imageId":1,"flavorId":1,"account":1}}`, nil, "badRequest", "account"},
-		"a strange outer one":   {"server.create", `{"account":1,"params":{"imageId":1,"flavorId":1}}`, nil, "badRequest", "account"},
-		"a strange inner one":   {"server.create", `{"params":{"imageId":1,"flavorId":1,"personality":[{"path":"/a","contents":"","mode":1}]}}`, nil, "badRequest", "mode"},
-		"no image":              {"server.create", `{"params":{"flavorId":1}}`, nil, "badRequest", "imageId"},
-		"a create with target":  {"server.create", `{"target":1,"params":{"imageId":1,"flavorId":1}}`, nil, "badRequest", "target"},
-		"no target":             {"server.delete", `{}`, nil, "badRequest", "target"},
-		"target 0":              {"server.delete", `{"target":0}`, nil, "badRequest", "target"},
-		"a target beyond":       {"server.delete", `{"target":99999999999}`, nil, "itemNotFound", "Not Found"},
-		"no such server":        {"server.delete", `{"target":2000000000}`, nil, "itemNotFound", ""},
-		"an unknown type":       {"server.fly", create, nil, "badRequest", "server.fly"},
-		"an operator's type":    {"server.suspend", `{"target":1}`, nil, "badRequest", "server.suspend"},
-		"no type":               {"", create, nil, "badRequest", "type"},
-		"types that differ":     {"server.create", create, with(func(p *amqp091.Publishing) { p.Headers = amqp091.Table{"ozone-type": "server.delete"} }), "badRequest", "ozone-type"},
-		"a text":                {"server.create", create, with(func(p *amqp091.Publishing) { p.ContentType = "text/plain" }), "badMediaType", "application/json"},
-		"gzip":                  {"server.create", create, with(func(p *amqp091.Publishing) { p.ContentEncoding = "gzip" }), "badMediaType", "content_encoding"},
-		"no id":                 {"server.create", create, with(func(p *amqp091.Publishing) { p.MessageId = "" }), "badRequest", "message_id"},
-		"a long id":             {"server.create", create, with(func(p *amqp091.Publishing) { p.MessageId = strings.Repeat("x", 65) }), "badRequest", "message_id"},
-		"an id with a blank":    {"server.create", create, with(func(p *amqp091.Publishing) { p.MessageId = "a b" }), "badRequest", "message_id"},
+		"not JSON":             {"server.create", `server`, nil, "badRequest", "JSON"},
+		"nothing":              {"server.create", ``, nil, "badRequest", "JSON"},
+		"a duplicate":          {"server.create", `{"params":{"imageId":1,"imageId":1,"flavorId":1}}`, nil, "badRequest", "twice"},
+		"two documents":        {"server.create", create + create, nil, "badRequest", "JSON"},
+		"bad UTF-8":            {"server.create", "{\"params\":{\"name\":\"\xff\"}}", nil, "badRequest", "UTF-8"},
+		"a strange member":     {"server.create", `{"params":{"imageId":1,"flavorId":1,"account":1}}`, nil, "badRequest", "account"},
+		"a strange outer one":  {"server.create", `{"account":1,"params":{"imageId":1,"flavorId":1}}`, nil, "badRequest", "account"},
+		"a strange inner one":  {"server.create", `{"params":{"imageId":1,"flavorId":1,"personality":[{"path":"/a","contents":"","mode":1}]}}`, nil, "badRequest", "mode"},
+		"no image":             {"server.create", `{"params":{"flavorId":1}}`, nil, "badRequest", "imageId"},
+		"a create with target": {"server.create", `{"target":1,"params":{"imageId":1,"flavorId":1}}`, nil, "badRequest", "target"},
+		"no target":            {"server.delete", `{}`, nil, "badRequest", "target"},
+		"target 0":             {"server.delete", `{"target":0}`, nil, "badRequest", "target"},
+		"a target beyond":      {"server.delete", `{"target":99999999999}`, nil, "itemNotFound", "Not Found"},
+		"no such server":       {"server.delete", `{"target":2000000000}`, nil, "itemNotFound", ""},
+		"an unknown type":      {"server.fly", create, nil, "badRequest", "server.fly"},
+		"an operator's type":   {"server.suspend", `{"target":1}`, nil, "badRequest", "server.suspend"},
+		"no type":              {"", create, nil, "badRequest", "type"},
+		"types that differ":    {"server.create", create, with(func(p *amqp091.Publishing) { p.Headers = amqp091.Table{"ozone-type": "server.delete"} }), "badRequest", "ozone-type"},
+		"a text":               {"server.create", create, with(func(p *amqp091.Publishing) { p.ContentType = "text/plain" }), "badMediaType", "application/json"},
+		"gzip":                 {"server.create", create, with(func(p *amqp091.Publishing) { p.ContentEncoding = "gzip" }), "badMediaType", "content_encoding"},
+		"no id":                {"server.create", create, with(func(p *amqp091.Publishing) { p.MessageId = "" }), "badRequest", "message_id"},
+		"a long id":            {"server.create", create, with(func(p *amqp091.Publishing) { p.MessageId = strings.Repeat("x", 65) }), "badRequest", "message_id"},
+		"an id with a blank":   {"server.create", create, with(func(p *amqp091.Publishing) { p.MessageId = "a b" }), "badRequest", "message_id"},
+		"a long id in a header": {"server.create", create, with(func(p *amqp091.Publishing) {
+			p.MessageId, p.Headers = "", amqp091.Table{"ozone-message-id": strings.Repeat("x", 300)}
+		}), "badRequest", "message_id"},
+		"ids that differ":       {"server.create", create, with(func(p *amqp091.Publishing) { p.Headers = amqp091.Table{"ozone-message-id": "other"} }), "badRequest", "ozone-message-id"},
 		"another's reply queue": {"server.create", create, with(func(p *amqp091.Publishing) { p.ReplyTo = "replies.other" }), "badRequest", "reply_to"},
 		"a node's queue":        {"server.create", create, with(func(p *amqp091.Publishing) { p.ReplyTo = "ozone.shard.000" }), "badRequest", "reply_to"},
 		"a queue like its own":  {"server.create", create, with(func(p *amqp091.Publishing) { p.ReplyTo = "replies.shopping" }), "badRequest", "reply_to"},
@@ -198,6 +202,27 @@ func (d *door) rejects(t *testing.T) {
 	})
 	if v.kind != "command.accepted" {
 		t.Errorf("id and type in headers: %+v, want it accepted", v)
+	}
+	deep := any("bottom")
+	for range 40 {
+		deep = amqp091.Table{"deeper": deep}
+	}
+	for name, change := range map[string]func(*amqp091.Publishing){
+		"nested headers":     func(p *amqp091.Publishing) { p.Headers = amqp091.Table{"x": deep} },
+		"large headers":      func(p *amqp091.Publishing) { p.Headers = amqp091.Table{"x": strings.Repeat("x", 130_900)} },
+		"a trace that is no": func(p *amqp091.Publishing) { p.Headers = amqp091.Table{"traceparent": strings.Repeat("x", 3000)} },
+		"an odd id":          func(p *amqp091.Publishing) { p.MessageId = strings.Repeat("~", 64) },
+		"odd properties": func(p *amqp091.Publishing) {
+			p.ContentType, p.DeliveryMode, p.Priority, p.Expiration, p.AppId = "APPLICATION/json; charset=utf-8", 1, 255, "4294967295", strings.Repeat("x", 255)
+		},
+	} {
+		v := o.ask("server.reboot", "odd-"+strings.ReplaceAll(name, " ", "-"), `{"target":`+d.one(t)+`,"params":{"type":"x"}}`, func(p *amqp091.Publishing) {
+			p.CorrelationId = "about " + name
+			change(p)
+		})
+		if v.kind != "command.rejected" || !strings.Contains(v.Message, "SOFT") || v.trace != "" {
+			t.Errorf("%s: %+v, want it read down to its params, and no trace", name, v)
+		}
 	}
 	own := d.command(t, "bus", "queue", "create", "shop", "mine", "--replies")
 	if strings.TrimSpace(own) != "replies.shop.mine" {

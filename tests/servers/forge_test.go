@@ -247,8 +247,16 @@ func (d *door) users(t *testing.T) {
 	if out := d.command(t, "bus", "queue", "list", "other"); !strings.Contains(out, "events.other.news") || strings.Contains(out, "shop") {
 		t.Errorf("bus queue list: %s", out)
 	}
-	d.command(t, "bus", "queue", "delete", "other", "events.other.news")
+	fails("has all of them", "bus", "queue", "create", "other", "more", "--replies", "--types", "image")
+	fails("json", "bus", "queue", "create", "other", "json")
+	if err := d.broker.Admin(t.Context(), http.MethodDelete, "/api/queues/tenants/events.other.news", nil); err != nil { // as if the broker had lost it
+		t.Fatal(err)
+	}
 	out := d.command(t, "bus", "user", "rotate", "other")
+	if list := d.command(t, "bus", "queue", "list", "other"); !strings.Contains(list, "events.other.news") {
+		t.Errorf("bus queue list after a rotate: %s", list)
+	}
+	d.command(t, "bus", "queue", "delete", "other", "events.other.news")
 	if err := d.other.raw(func(*amqp091.Channel) error { return nil }); err == nil {
 		t.Error("the old password still works")
 	}
@@ -260,6 +268,12 @@ func (d *door) users(t *testing.T) {
 	d.other.t = t
 	d.other.connect(t.Context())
 	d.other.accepted("server.create", "rotated", `{"params":{"imageId":1,"flavorId":1}}`)
+	d.command(t, "bus", "user", "delete", "other")
+	reborn := d.newOutsider(t, d.alice.Account(), "other") // at once, while edges may know it as bob's
+	made := reborn.accepted("server.create", "reborn", `{"params":{"imageId":1,"flavorId":1}}`)
+	if _, _, err := d.alice.Server(t.Context(), made.Target.ID); err != nil {
+		t.Errorf("what alice's program made is not alice's: %v", err)
+	}
 	d.command(t, "bus", "user", "delete", "other")
 	if out := d.command(t, "bus", "user", "list"); strings.Contains(out, "other") || !strings.Contains(out, "shop") {
 		t.Errorf("bus user list: %s", out)
