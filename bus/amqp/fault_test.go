@@ -16,11 +16,16 @@ import (
 	"github.com/ozonecloud/ozone/tests/rig"
 )
 
-// TestFaults harms a broker of its own, one way after the other.
-func TestFaults(t *testing.T) {
+// TestABrokerThatDies harms a broker of its own, beside the one of the next test.
+func TestABrokerThatDies(t *testing.T) {
+	t.Parallel()
+	brokerKilledUnderLoad(t, rig.StartRabbitMQ(t))
+}
+
+// TestABrokerThatIsStuck harms a broker of its own, one way after the other.
+func TestABrokerThatIsStuck(t *testing.T) {
 	t.Parallel()
 	broker := rig.StartRabbitMQ(t)
-	brokerKilledUnderLoad(t, broker)
 	brokerBlocked(t, broker)
 	queueFrozen(t, broker)
 	nobodyWaits(t, broker)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestACreateIsCancelledOnTheCommandLine(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t, "--sim-delay", "1s", "--hosts", "sim:1")
 	me := loggedIn(t, n, "user", n.URL())
 	_, r, err := me.CreateServer(t.Context(), "n", 1, 1)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestExitCodesSayWhoMustActAndTextsSayHow(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t, "--hosts", "sim:1", "--sim-ram", "1")
 	me := loggedIn(t, n, "me", n.URL())
 	me.ok(t, "server", "create", "twin", "--image", "1", "--flavor", "1", "--wait")
@@ -61,6 +62,7 @@ func TestExitCodesSayWhoMustActAndTextsSayHow(t *testing.T) {
 }
 
 func TestARateThatIsUsedUpIsNoRefusal(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t)
 	out, err := n.Run(t.Context(), "account", "create", "--data", n.Dir(), "--user", "busy", "--limits", "post=1/minute")
 	if err != nil {
@@ -79,6 +81,7 @@ func TestARateThatIsUsedUpIsNoRefusal(t *testing.T) {
 }
 
 func TestALoginIsKeptForItsUserAlone(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t)
 	me := loggedIn(t, n, "me", n.URL())
 	for _, name := range []string{"login.json", "token.json"} {

@@ -64,6 +64,7 @@ var story = []struct{ command, want string }{
 }
 
 func TestEveryCommandAsTableAndAsJSON(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t, "--sim-delay", "20ms", "--hosts", "sim:3")
 	for _, form := range []string{"table", "json"} {
 		t.Run(form, func(t *testing.T) { tell(t, loggedIn(t, n, "user-"+form, n.URL()), form) })

@@ -14,6 +14,7 @@ import (
 
 // TestFollowedEventsGoOnBehindAKill follows a server over a kill of its node: each event once and in order.
 func TestFollowedEventsGoOnBehindAKill(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t, "--sim-delay", "20ms")
 	me := loggedIn(t, n, "me", n.URL())
 	r := me.run(t, "events")

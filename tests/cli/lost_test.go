@@ -64,6 +64,7 @@ func newWire(t *testing.T, n *node.Node) *wire {
 // TestACreateWhoseAnswerIsLostHasOneEffect kills the node when it has accepted a create and before the command line knows,
 // and starts it again when that has met nobody for a while.
 func TestACreateWhoseAnswerIsLostHasOneEffect(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t, "--sim-delay", "200ms")
 	w := newWire(t, n)
 	me := loggedIn(t, n, "me", w.URL)
@@ -109,6 +110,7 @@ func TestACreateWhoseAnswerIsLostHasOneEffect(t *testing.T) {
 
 // TestWaitingOutlivesTheNode kills the node while the command line waits.
 func TestWaitingOutlivesTheNode(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t, "--sim-delay", "500ms")
 	w := newWire(t, n)
 	me := loggedIn(t, n, "me", w.URL)
@@ -143,6 +145,7 @@ func TestWaitingOutlivesTheNode(t *testing.T) {
 }
 
 func TestOneTokenServesManyCommandsAndIsRenewed(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t)
 	w := newWire(t, n)
 	me := loggedIn(t, n, "me", w.URL)
@@ -165,6 +168,7 @@ func TestOneTokenServesManyCommandsAndIsRenewed(t *testing.T) {
 }
 
 func TestAWaitHasAnEnd(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t, "--sim-delay", "1h")
 	me := loggedIn(t, n, "me", n.URL())
 	r := me.run(t, "server", "create", "slow", "--image", "1", "--flavor", "1", "--wait", "--timeout", "300ms", "-o", "json")

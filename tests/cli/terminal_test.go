@@ -11,6 +11,7 @@ import (
 )
 
 func TestATerminalGetsABar(t *testing.T) {
+	t.Parallel()
 	n := nodetest.Start(t, "--sim-delay", "50ms")
 	me := loggedIn(t, n, "me", n.URL())
 	// script(1), of every Linux, runs a command on a terminal.
@@ -28,6 +29,7 @@ func TestATerminalGetsABar(t *testing.T) {
 }
 
 func TestBashCompletes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.Symlink(nodetest.Binary(t), filepath.Join(dir, "ozone")); err != nil { // it may have another name
 		t.Fatal(err)

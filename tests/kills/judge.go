@@ -124,8 +124,33 @@ func (l *ledger) add(t *tenant, o *client.Operation) {
 	l.owner[o.ID] = t
 }
 
+// judgeAnswers looks for what is wrong with the answers to one command, whatever the cloud has: two operations, or a 503 without a
+// reason. The death of an engine or an edge is none: the broker gives the command to the next engine.
+func (r *run) judgeAnswers(c *command) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	accepted := ""
+	for i := range c.answers {
+		a := &c.answers[i]
+		switch {
+		case a.status == http.StatusServiceUnavailable && !a.full && !slices.ContainsFunc(r.outages, func(o outage) bool { return o.excuses(a) }):
+			r.report.Forgotten++
+			r.report.broken("%s %s was answered 503 at %s after %s although broker and database were there: %s", c.method, c.path,
+				a.came.UTC().Format(time.RFC3339Nano), a.came.Sub(a.sent).Round(time.Millisecond), a.operation)
+		case a.status/100 != 2 || a.operation == "":
+		case accepted != "" && accepted != a.operation:
+			r.report.Doubled++
+			r.report.broken("%s %s with key %s names operations %s and %s", c.method, c.path, c.key, accepted, a.operation)
+			fallthrough
+		default:
+			accepted = a.operation
+		}
+	}
+}
+
 // judgeCommand checks that every answer to one command was true.
 func (r *run) judgeCommand(c *command, l *ledger) {
+	r.judgeAnswers(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r.report.Commands++
@@ -164,9 +189,6 @@ func (r *run) judgeAccepted(c *command, a answer, accepted *string, l *ledger) {
 	case a.operation == "":
 		r.report.broken("%s %s was answered %d without an operation", c.method, c.path, a.status)
 		return
-	case *accepted != "" && *accepted != a.operation:
-		r.report.Doubled++
-		r.report.broken("%s %s with key %s names operations %s and %s", c.method, c.path, c.key, *accepted, a.operation)
 	case o == nil:
 		r.report.Lost++
 		r.report.broken("%s %s was answered %d, but there is no operation %s", c.method, c.path, a.status, a.operation)
@@ -180,8 +202,7 @@ func (r *run) judgeAccepted(c *command, a answer, accepted *string, l *ledger) {
 	*accepted = a.operation
 }
 
-// judgeUnavailable checks that a 503 was true and had a reason. The death of an engine or an edge is none: the broker gives the
-// command to the next engine.
+// judgeUnavailable checks that a 503 was true.
 func (r *run) judgeUnavailable(c *command, a *answer, l *ledger) {
 	r.report.Unavailable++
 	switch o := l.byID[a.operation]; {
@@ -190,11 +211,6 @@ func (r *run) judgeUnavailable(c *command, a *answer, l *ledger) {
 		l.taken[a.operation] = true
 	case len(c.answers) == 1:
 		r.report.broken("%s %s was answered 503, but its operation %s is %s", c.method, c.path, o.ID, o.State)
-	}
-	if !a.full && !slices.ContainsFunc(r.outages, func(o outage) bool { return o.excuses(a) }) {
-		r.report.Forgotten++
-		r.report.broken("%s %s was answered 503 at %s after %s although broker and database were there: %s", c.method, c.path,
-			a.came.UTC().Format(time.RFC3339Nano), a.came.Sub(a.sent).Round(time.Millisecond), a.operation)
 	}
 }
 

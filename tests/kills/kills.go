@@ -31,7 +31,7 @@ type Config struct {
 	Quiet    time.Duration // how long the end may take to become quiet
 	Seed     uint64        // of the clients' choices and of the kills
 	Env      []string      // of the processes
-	// Once ends the kills at the first thing that is wrong.
+	// Once ends the run when something is wrong, in the answers so far or in the census of a kill.
 	Once bool
 	// Patience ends a run that cannot go on; a run that is expected to go wrong does not wait for long.
 	Patience time.Duration
@@ -74,7 +74,12 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	}
 	unsubscribe := r.follow(ctx)
 	defer unsubscribe()
-	if err := r.loadAndKill(ctx); err != nil {
+	defer func() {
+		for _, t := range r.tenants {
+			t.program.end()
+		}
+	}()
+	if err := r.loadAndKill(ctx); err != nil || r.over() {
 		return r.report, err
 	}
 	err := r.settle(ctx)
@@ -83,9 +88,6 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	}
 	if err == nil {
 		err = r.judgeSubscribers(ctx, unsubscribe)
-	}
-	for _, t := range r.tenants {
-		t.program.end()
 	}
 	return r.report, errors.Join(err, r.cloud.stop())
 }
@@ -163,7 +165,7 @@ func (r *run) loadAndKill(ctx context.Context) error {
 func (r *run) killMany(ctx context.Context) error {
 	pause(ctx, 2*time.Second) // the first servers come up
 	for i := range r.cfg.Kills {
-		if r.cfg.Once && len(r.report.Broken) > 0 {
+		if r.over() {
 			break
 		}
 		pause(ctx, r.cfg.Gap/8+time.Duration(r.random.Int64N(int64(r.cfg.Gap*7/8))))
@@ -179,6 +181,20 @@ func (r *run) killMany(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// over tells whether the run has seen enough.
+func (r *run) over() bool {
+	if !r.cfg.Once {
+		return false
+	}
+	for _, c := range r.journal.all() {
+		if len(r.report.Broken) > 0 {
+			break
+		}
+		r.judgeAnswers(c)
+	}
+	return len(r.report.Broken) > 0
 }
 
 // killEarly kills a process that was killed once more while it starts.

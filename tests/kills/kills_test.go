@@ -1,10 +1,12 @@
 package kills_test
 
 import (
+	"context"
 	"flag"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +24,23 @@ var (
 	seed  = flag.Uint64("seed", 1, "of the clients' choices and of the kills")
 )
 
-func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
+// shared are the broker and the database of all runs: they take seconds to start.
+var shared struct {
+	once sync.Once
+	both *rig.Servers
+	err  error // why they are not there
+}
+
+func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+
+func runAll(m *testing.M) int {
+	defer func() {
+		if shared.both != nil {
+			shared.both.Close()
+		}
+	}()
+	return nodetest.Main(m)
+}
 
 // steps is every step of every operation that a tenant can order.
 var steps = []string{
@@ -49,7 +67,7 @@ const manyKills = 100
 
 func TestWhatWasAcceptedSurvivesTheDeathOfAnyProcess(t *testing.T) {
 	cfg := config(t, "servers", 10)
-	cfg.On = servers(t)
+	cfg.On = servers(t, "ozone")
 	if *what != "" {
 		cfg.Victims = strings.Split(*what, ",")
 	}
@@ -84,10 +102,22 @@ func config(t *testing.T, kind string, few int) kills.Config {
 	return cfg
 }
 
-func servers(t *testing.T) *kills.Servers {
+// servers gives a run a virtual host and a database of its own.
+func servers(t *testing.T, vhost string) *kills.Servers {
 	t.Helper()
-	s := &kills.Servers{Broker: rig.StartRabbitMQ(t), Database: rig.StartPostgres(t)}
-	s.Bus, s.Store = s.Broker.Vhost(t, "ozone"), s.Database.Database(t)
+	shared.once.Do(func() { shared.both, shared.err = rig.NewServers(context.Background()) }) // they outlive the test that comes first
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	s := &kills.Servers{Broker: shared.both.Broker, Database: shared.both.Database}
+	s.Bus, s.Store = s.Broker.Vhost(t, vhost), s.Database.Database(t)
+	t.Cleanup(func() { // queues that nobody uses cost the broker's time
+		for _, v := range []string{vhost, s.TenantsVhost()} {
+			if err := s.Broker.DropVhost(context.Background(), v); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	return s
 }
 
@@ -136,17 +166,13 @@ func TestPlantedBugsTurnTheRunRed(t *testing.T) {
 		}
 	})
 	t.Run("servers", func(t *testing.T) {
-		cfg := config(t, "servers", 0)
-		cfg.On = servers(t)
 		for _, b := range []bug{
 			{"ack-before-commit", 8, []string{"engine"}, func(r *kills.Report) int { return r.Forgotten }},
 			{"no-dedupe", 2, []string{"engine", "edge"}, func(r *kills.Report) int { return r.Doubled }},
 		} {
 			t.Run(b.name, func(t *testing.T) {
-				cfg := cfg
-				on := *cfg.On
-				on.Bus, on.Store = on.Broker.Vhost(t, b.name), on.Database.Database(t)
-				cfg.On, cfg.Dir, cfg.Victims = &on, t.TempDir(), b.victims
+				cfg := config(t, "servers", b.kills)
+				cfg.On, cfg.Victims = servers(t, b.name), b.victims
 				b.plant(t, binary, cfg)
 			})
 		}
@@ -156,6 +182,7 @@ func TestPlantedBugsTurnTheRunRed(t *testing.T) {
 // TestAPlantedFenceIsFound has the suite of the store find what a run meets once in a blue moon: a late writer that waits for
 // its lock just while another engine claims the shard.
 func TestAPlantedFenceIsFound(t *testing.T) {
+	t.Parallel() // most of both is the build
 	if testing.Short() {
 		t.Skip("builds the tests anew")
 	}
@@ -170,6 +197,7 @@ func TestAPlantedFenceIsFound(t *testing.T) {
 
 // TestAPlantedGapInTheBackupsIsFound has a slot without a backup pass in silence: both proofs of the backups find it.
 func TestAPlantedGapInTheBackupsIsFound(t *testing.T) {
+	t.Parallel() // most of both is the build
 	if testing.Short() {
 		t.Skip("builds the tests anew")
 	}

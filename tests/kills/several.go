@@ -25,6 +25,9 @@ type Servers struct {
 	Store    string // URL, of a database of this cloud alone
 }
 
+// TenantsVhost is the tenants' virtual host of this cloud.
+func (s *Servers) TenantsVhost() string { return "of-" + s.Bus[strings.LastIndexByte(s.Bus, '/')+1:] }
+
 // several is a cloud of two edges and two engines with hosts. The hosts of both are in one place: images and copies go from
 // the ones to the others.
 type several struct {
@@ -82,7 +85,7 @@ func (s *several) add(ctx context.Context, to *[]*node.Node, dir string, args []
 	cfg := s.run.cfg
 	n, err := node.Start(ctx, node.Config{
 		Binary: cfg.Binary, Dir: dir, Args: append(args, "--log-level", "warn"),
-		Env: append([]string{"OZONE_BUS=" + s.on.Bus, "OZONE_STORE=" + s.on.Store, "OZONE_TENANTS_VHOST=" + s.tenantsVhost()}, cfg.Env...),
+		Env: append([]string{"OZONE_BUS=" + s.on.Bus, "OZONE_STORE=" + s.on.Store, "OZONE_TENANTS_VHOST=" + s.on.TenantsVhost()}, cfg.Env...),
 	})
 	if err == nil {
 		*to = append(*to, n)
@@ -98,13 +101,13 @@ func (s *several) account(ctx context.Context, user string) (node.Account, error
 const followed = 2500 * time.Millisecond
 
 func (s *several) programs(ctx context.Context, of []*tenant) (err error) {
-	o, err := ozone.OpenBusOperator(ctx, ozone.Config{Bus: s.on.Bus, Store: s.on.Store, TenantsVhost: s.tenantsVhost()}, s.on.Broker.AdminURL())
+	o, err := ozone.OpenBusOperator(ctx, ozone.Config{Bus: s.on.Bus, Store: s.on.Store, TenantsVhost: s.on.TenantsVhost()}, s.on.Broker.AdminURL())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
 	for i, t := range of {
-		c, err := o.CreateUser(ctx, schemas.AccountID(t.account.ID), fmt.Sprintf("%s-%d", s.tenantsVhost(), i))
+		c, err := o.CreateUser(ctx, schemas.AccountID(t.account.ID), fmt.Sprintf("%s-%d", s.on.TenantsVhost(), i))
 		if err != nil {
 			return err
 		}
@@ -112,11 +115,6 @@ func (s *several) programs(ctx context.Context, of []*tenant) (err error) {
 	}
 	pause(ctx, followed)
 	return nil
-}
-
-// tenantsVhost is the tenants' virtual host of this cloud.
-func (s *several) tenantsVhost() string {
-	return "of-" + s.on.Bus[strings.LastIndexByte(s.on.Bus, '/')+1:]
 }
 
 func (s *several) audit(ctx context.Context) (string, error) {

@@ -8,6 +8,7 @@ import (
 )
 
 func TestPostgresKeepsWhatItHasThroughAKillAndAStop(t *testing.T) {
+	t.Parallel()
 	p := rig.StartPostgres(t)
 	db, err := sql.Open("postgres", p.Database(t))
 	if err != nil {

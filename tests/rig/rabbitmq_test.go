@@ -9,6 +9,7 @@ import (
 )
 
 func TestRabbitMQComesBackWithItsData(t *testing.T) {
+	t.Parallel()
 	r := rig.StartRabbitMQ(t)
 	if err := amqpQueue(r.Vhost(t, "own"), false); err != nil {
 		t.Fatalf("declare = %v, want nil", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -163,9 +164,11 @@ func databaseAway(t *testing.T, s *servers, n *node.Node, c *client.Client) {
 	if r := <-waited; r != nil && r.Operation() == "" {
 		t.Error("the write that waited names no operation")
 	}
+	var refused sync.WaitGroup // each waits for a while before it is
 	for _, r := range append(one.reads(), one.writes("away")...) {
-		one.refused503(t, r)
+		refused.Go(func() { one.refused503(t, r) })
 	}
+	refused.Wait()
 	if r, err := c.Raw(t.Context(), http.MethodGet, "/v1.0", nil, "X-Auth-User", c.User(), "X-Auth-Key", c.Key()); err != nil || r.Status != http.StatusServiceUnavailable {
 		t.Errorf("login: %+v, %v, want 503", r, err)
 	}
@@ -234,11 +237,15 @@ func brokerAway(t *testing.T, s *servers, n *node.Node, c *client.Client) {
 	if err := c.Login(t.Context()); err != nil {
 		t.Error(err)
 	}
+	var refused sync.WaitGroup
 	for _, r := range one.writes("mq-away") {
-		if reply := one.refused503(t, r); reply != nil && reply.Operation() == "" {
-			t.Errorf("%s names no operation", r)
-		}
+		refused.Go(func() {
+			if reply := one.refused503(t, r); reply != nil && reply.Operation() == "" {
+				t.Errorf("%s names no operation", r)
+			}
+		})
 	}
+	refused.Wait()
 	if err := s.broker.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

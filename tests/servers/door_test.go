@@ -41,6 +41,7 @@ type door struct {
 
 func TestDoor(t *testing.T) {
 	s := newServers(t)
+	s.drop(t, "tenants")
 	n := nodetest.StartWith(t, s.config(t, "--lost-after", "5m")) // a broker that starts slowly must not cost the hosts
 	d := &door{servers: s, node: n, alice: nodetest.Client(t, n, "alice"), bob: nodetest.Client(t, n, "bob")}
 	d.shop, d.other = s.newOutsider(t, d.alice.Account(), "shop"), s.newOutsider(t, d.bob.Account(), "other")

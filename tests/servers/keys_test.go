@@ -17,6 +17,7 @@ const repeats = 100
 
 // TestAKeyIsOneServerWhateverDies repeats a create over both edges while an engine dies, and once more when it is back.
 func TestAKeyIsOneServerWhateverDies(t *testing.T) {
+	t.Parallel()
 	p := &processes{servers: newServers(t)}
 	p.engine = nodetest.StartWith(t, p.process(t, "engine,host", "--hosts", "sim:1-4"))
 	p.key = filepath.Join(p.engine.Dir(), "secret.key")

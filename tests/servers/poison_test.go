@@ -21,6 +21,7 @@ import (
 
 // TestACommandThatEndsEveryProcessIsGivenUp has a planted defect: who decides on a create with a certain name exits.
 func TestACommandThatEndsEveryProcessIsGivenUp(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds the binary anew")
 	}

@@ -2,12 +2,14 @@
 package servers_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ozonecloud/ozone/tests/client"
@@ -16,9 +18,26 @@ import (
 	"github.com/ozonecloud/ozone/tests/rig"
 )
 
-func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
+// shared is the broker of all tests, since one takes long to start. Who kills it starts it again; tests beside which another one
+// runs do not kill it.
+var shared struct {
+	once   sync.Once
+	broker *rig.RabbitMQ
+	err    error // why there is none
+}
 
-// servers are a broker and a database for one test.
+func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+
+func runAll(m *testing.M) int {
+	defer func() {
+		if shared.broker != nil {
+			shared.broker.Close()
+		}
+	}()
+	return nodetest.Main(m)
+}
+
+// servers are the broker with a virtual host for one test, and a database.
 type servers struct {
 	broker   *rig.RabbitMQ
 	database *rig.Postgres
@@ -28,9 +47,24 @@ type servers struct {
 
 func newServers(t *testing.T) *servers {
 	t.Helper()
-	s := &servers{broker: rig.StartRabbitMQ(t), database: rig.StartPostgres(t)}
-	s.bus, s.store = s.broker.Vhost(t, "ozone"), s.database.Database(t)
+	shared.once.Do(func() { shared.broker, shared.err = rig.NewRabbitMQ(context.Background()) }) // it outlives the test that comes first
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	s := &servers{broker: shared.broker, database: rig.StartPostgres(t)}
+	s.bus, s.store = s.broker.Vhost(t, t.Name()), s.database.Database(t)
+	s.drop(t, t.Name())
 	return s
+}
+
+// drop ends a virtual host with the test: queues that nobody uses cost the broker's time.
+func (s *servers) drop(t *testing.T, vhost string) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := s.broker.DropVhost(context.Background(), vhost); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // config is a node on the servers; commands that it runs find the store too.
@@ -100,6 +134,7 @@ func second(t *testing.T, s *servers, n *node.Node) {
 	t.Helper()
 	other := *s
 	other.bus = s.broker.Vhost(t, "second")
+	s.drop(t, "second")
 	nodetest.Refuses(t, other.config(t), "another secret key") // each made its own
 	nodetest.Refuses(t, other.config(t, "--secret-key-file", filepath.Join(n.Dir(), "secret.key"), "--bus", "inproc"),
 		"another node runs on this database")

@@ -18,22 +18,23 @@ import (
 // cloudEvent is what a subscriber knows of an event.
 type cloudEvent struct{ ID, Type, PartitionKey, Sequence string }
 
-// follows reads everything that the queue of events has by now, and looks whether a subscriber can rebuild what happened: the
+// follows reads what the queue of events has, until nothing comes any more, and looks whether a subscriber can rebuild what happened: the
 // events of each source in their order and without a gap, each repetition byte by byte the same. Nodes and broker have died meanwhile.
 func (d *door) follows(t *testing.T) {
 	o := d.shop
 	o.t = t
-	last := map[string]int{}      // by source
-	bodies := map[string]string{} // by id
-	created := map[string]bool{}  // sources whose create has ended
-	end := time.Now().Add(time.Minute)
-	for len(created) < 30 || time.Now().Before(end.Add(-50*time.Second)) {
+	last := map[string]int{}                              // by source
+	bodies := map[string]string{}                         // by id
+	created := map[string]bool{}                          // sources whose create has ended
+	end, quiet := time.Now().Add(time.Minute), time.Now() // since when nothing has come
+	for len(created) < 30 || time.Since(quiet) < 3*time.Second {
 		m, there, err := o.ch.Get("events.shop", true)
 		switch {
 		case err != nil:
 			t.Fatal(err)
 		case there:
 			d.event(t, &m, last, bodies, created)
+			quiet = time.Now()
 		case time.Now().After(end):
 			t.Fatalf("%d creates have ended for a subscriber, want 30", len(created))
 		}
