@@ -41,7 +41,7 @@ func reason(o schemas.Operation) any {
 	if o.Error == nil {
 		return ""
 	}
-	return o.Error.Message
+	return (&schemas.Error{Message: o.Error.Message, Details: o.Error.Details}).Error()
 }
 
 type operationListCmd struct {

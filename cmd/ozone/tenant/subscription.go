@@ -98,6 +98,11 @@ func (s *session) queue(ctx context.Context, word string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return wholeName(all, word)
+}
+
+// wholeName finds the queue that was created with the name word.
+func wholeName(all []client.Subscription, word string) (string, error) {
 	var found []string
 	for _, v := range all {
 		if strings.HasSuffix(v.Queue, "."+word) {
@@ -110,6 +115,6 @@ func (s *session) queue(ctx context.Context, word string) (string, error) {
 	case 1:
 		return found[0], nil
 	default:
-		return "", &problem{error: fmt.Errorf("%s are both %q", strings.Join(found, " and "), word), code: exitRefused, advice: "Say which by its whole name."}
+		return "", &problem{error: fmt.Errorf("there are %d subscriptions %q: %s", len(found), word, strings.Join(found, ", ")), code: exitRefused, advice: "Say which by its whole name."}
 	}
 }
