@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -59,7 +60,7 @@ func (e *Error) Error() string {
 	if e.Details == "" {
 		return e.Message
 	}
-	return e.Message + ": " + e.Details
+	return strings.TrimSuffix(e.Message, ".") + ": " + e.Details
 }
 
 // Errorf makes an error of kind k with the fault that the contract has for it.

@@ -217,6 +217,9 @@ func (w *cloud) commitOperations(d *decision) {
 			w.t.Errorf("%s: progress %+v of an operation that is not open; %s", w.name, p, w.trace())
 			continue
 		}
+		if o.op.Action == schemas.ServerResizeRevert && p.Percent < o.op.Percent {
+			w.t.Errorf("%s: a revert goes from %d %% back to %d %% with %s; %s", w.name, o.op.Percent, p.Percent, p.Step, w.trace())
+		}
 		o.op.State, o.op.Error, o.op.Percent, o.op.Step = p.State, p.Error, p.Percent, p.Step
 		if p.State.Terminal() {
 			o.terminals++

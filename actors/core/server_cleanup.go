@@ -28,9 +28,14 @@ func (d *server) cleanupSend(i int) {
 		Account: d.Account, Timeout: timeout, Params: d.params(c.Place),
 	})
 	if c.Ends != "" {
+		index, count, percent := cleanupIndex[c.Step], len(cleanupIndex), cleanupPercent[c.Step]
+		if c.Ends == schemas.ServerResizeRevert { // it goes on behind its plan
+			count = stepCount(planRevert)
+			index, percent = count, revertPercent
+		}
 		d.e.Progress = append(d.e.Progress, Progress{
-			Operation: c.Operation, State: schemas.OperationRunning, Step: c.Step, Index: cleanupIndex[c.Step], Count: len(cleanupIndex),
-			Attempt: c.Attempt, Percent: cleanupPercent[c.Step], Deadline: c.RetryAt,
+			Operation: c.Operation, State: schemas.OperationRunning, Step: c.Step, Index: index, Count: count,
+			Attempt: c.Attempt, Percent: percent, Deadline: c.RetryAt,
 		})
 	}
 }
@@ -39,6 +44,18 @@ var (
 	cleanupIndex   = map[schemas.StepName]int{schemas.StepStop: 1, schemas.StepWipe: 2}
 	cleanupPercent = map[schemas.StepName]int{schemas.StepStop: 0, schemas.StepWipe: 50}
 )
+
+// revertPercent is how far a revert is when nothing is left to do but the teardown of the copy that it gives up.
+const revertPercent = 90
+
+// stepCount is the number of steps of an operation with that plan.
+func stepCount(plan string) int {
+	n := len(planOf(plan))
+	if plan == planRevert {
+		n++ // it ends with the copy's teardown
+	}
+	return n
+}
 
 // cleanupOutcome takes a host's answer to a teardown; false when it is not for one.
 func (d *server) cleanupOutcome(o *schemas.Outcome) bool {

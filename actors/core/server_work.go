@@ -43,7 +43,7 @@ func (d *server) report() {
 	c := d.Cursor
 	_, index, _ := stepOf(c.Plan, c.Step)
 	d.e.Progress = append(d.e.Progress, Progress{
-		Operation: c.Operation, State: schemas.OperationRunning, Step: c.Step, Index: index + 1, Count: len(planOf(c.Plan)),
+		Operation: c.Operation, State: schemas.OperationRunning, Step: c.Step, Index: index + 1, Count: stepCount(c.Plan),
 		Attempt: c.Attempt, Percent: d.Progress, Deadline: c.Deadline,
 	})
 }

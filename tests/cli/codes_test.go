@@ -44,7 +44,7 @@ func TestExitCodesSayWhoMustActAndTextsSayHow(t *testing.T) {
 		{"server history 1 --at 2020-01-01T00:00:00Z", 3, "server 1 was not there at 2020-01-01T00:00:00Z"},
 		{"server share-ip 1 198.18.0.9", 2, "server 1 is in no group. Name the group of the address with --group"},
 		{"events --follow --limit 3", 2, "--limit says nothing with --follow"},
-		{"events --limit -1", 2, "--limit is less than nothing"},
+		{"events --limit=-1", 2, "--limit is less than nothing"},
 		{"subscription create mine --types server.*.error", 1, "RabbitMQ"},
 		{"server list --url http://127.0.0.1:1 --user me --key x --retry 200ms", 4, "connection refused. Is the cloud up, and is that where it is?"},
 		{"server list --url " + n.URL() + " --user me --key wrong", 5, "Log in with ozone login."},

@@ -46,6 +46,12 @@ type backupSetCmd struct {
 	Daily  string `help:"Two hours of each day, GMT: H_0000_0200 to H_2200_0000." enum:"DISABLED,H_0000_0200,H_0200_0400,H_0400_0600,H_0600_0800,H_0800_1000,H_1000_1200,H_1200_1400,H_1400_1600,H_1600_1800,H_1800_2000,H_2000_2200,H_2200_0000" default:"DISABLED" placeholder:"WINDOW" env:"-"`
 }
 
+// Help has an example.
+func (*backupSetCmd) Help() string {
+	return "  ozone backup set web --daily H_0400_0600 --weekly SUNDAY\n\n" +
+		"keeps an image of each kind, made between 04:00 and 06:00 GMT."
+}
+
 // Run sets a schedule.
 func (c *backupSetCmd) Run(ctx context.Context, s *session) error {
 	if c.Weekly == noBackup && c.Daily == noBackup {

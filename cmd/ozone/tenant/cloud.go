@@ -69,7 +69,7 @@ func (*loginCmd) Help() string {
 	return "The key is read from standard input when neither --key nor OZONE_KEY has it:\n\n" +
 		"  ozone login --user demo < .data/demo.key\n" +
 		"  ozone login --url https://cloud.example.org --user alice < key-file\n\n" +
-		"URL, user and key are kept in a file that only you can read; another login replaces it."
+		"URL, user and key are kept in a file that only you can read; another login replaces it. Without --url a login is at " + defaultURL + ", whatever was kept before."
 }
 
 // Run logs in and keeps the login.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ozonecloud/ozone/client"
-	"github.com/ozonecloud/ozone/schemas"
 )
 
 type eventsCmd struct {
@@ -160,7 +159,7 @@ func (c *serverHistoryCmd) Run(ctx context.Context, s *session) error {
 	}
 	if c.At != "" {
 		v, err := s.ServerAt(ctx, id, c.At)
-		if f, ok := errors.AsType[*client.Error](err); ok && f.Kind == schemas.KindNotFound {
+		if notFound(err) {
 			return &problem{error: fmt.Errorf("server %d was not there at %s", id, c.At), code: exitNotFound, advice: "ozone server history without --at shows its beginning."}
 		}
 		if err != nil {

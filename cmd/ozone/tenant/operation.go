@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -42,7 +41,7 @@ func reason(o schemas.Operation) any {
 	if o.Error == nil {
 		return ""
 	}
-	return o.Error.Message
+	return (&schemas.Error{Message: o.Error.Message, Details: o.Error.Details}).Error()
 }
 
 type operationListCmd struct {
@@ -75,17 +74,9 @@ type operationShowCmd struct {
 func (c *operationShowCmd) Run(ctx context.Context, s *session) error {
 	o, err := s.Operation(ctx, c.Operation)
 	if err != nil {
-		return noOperation(err, c.Operation)
+		return noSuch(err, "operation", string(c.Operation))
 	}
 	return show(s.printer, o, operationColumns)
-}
-
-// noOperation is err, or what to say when there is no such operation.
-func noOperation(err error, id schemas.OperationID) error {
-	if f, ok := errors.AsType[*client.Error](err); ok && f.Kind == schemas.KindNotFound {
-		return &problem{error: fmt.Errorf("there is no operation %q", id), code: exitNotFound, advice: "ozone operation list shows what there is."}
-	}
-	return err
 }
 
 type operationWatchCmd struct {
@@ -94,7 +85,7 @@ type operationWatchCmd struct {
 
 // Run follows an operation.
 func (c *operationWatchCmd) Run(ctx context.Context, s *session) error {
-	return noOperation(s.watched(ctx, c.Operation), c.Operation)
+	return noSuch(s.watched(ctx, c.Operation), "operation", string(c.Operation))
 }
 
 type operationCancelCmd struct {
@@ -111,5 +102,5 @@ func (*operationCancelCmd) Help() string {
 // Run cancels an operation.
 func (c *operationCancelCmd) Run(ctx context.Context, s *session) error {
 	op, err := s.CancelOperation(ctx, c.Operation, c.terms())
-	return s.done(ctx, c.write, op, err)
+	return noSuch(s.done(ctx, c.write, op, err), "operation", string(c.Operation))
 }

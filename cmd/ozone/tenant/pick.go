@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ func pick[ID ~int64, T any](ctx context.Context, what, word string, list func(co
 	}
 	switch len(found) {
 	case 0:
-		return 0, &problem{error: fmt.Errorf("there is no %s %q", what, word), code: exitNotFound, advice: "ozone " + what + " list shows what there is."}
+		return 0, missing(what, word)
 	case 1:
 		return id, nil
 	default:
@@ -36,6 +37,24 @@ func pick[ID ~int64, T any](ctx context.Context, what, word string, list func(co
 			error: fmt.Errorf("there are %d %ss %q: %s", len(found), what, word, strings.Join(found, ", ")), code: exitRefused, advice: "Say which by its number.",
 		}
 	}
+}
+
+// missing says that there is no such thing, and where to look for what there is.
+func missing(what, word string) error {
+	return &problem{error: fmt.Errorf("there is no %s %q", what, word), code: exitNotFound, advice: "ozone " + what + " list shows what there is."}
+}
+
+// noSuch is err with its word instead, when that is of something that is not there.
+func noSuch(err error, what, word string) error {
+	if notFound(err) {
+		return missing(what, word)
+	}
+	return err
+}
+
+func notFound(err error) bool {
+	f, ok := errors.AsType[*client.Error](err)
+	return ok && f.Kind == schemas.KindNotFound
 }
 
 func (s *session) server(ctx context.Context, word string) (schemas.ServerID, error) {

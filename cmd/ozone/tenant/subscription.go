@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -73,13 +74,47 @@ func (*subscriptionListCmd) Run(ctx context.Context, s *session) error {
 }
 
 type subscriptionDeleteCmd struct {
-	Queue string `arg:"" help:"Whole name of the queue."`
+	Queue string `arg:"" help:"Name of the queue: whole, or as it was created with when no other user of the bus has one of that name."`
 }
 
 // Run ends the queue; it is shown once more.
 func (c *subscriptionDeleteCmd) Run(ctx context.Context, s *session) error {
-	if err := s.Unsubscribe(ctx, c.Queue); err != nil {
+	queue, err := s.queue(ctx, c.Queue)
+	if err != nil {
 		return err
 	}
-	return show(s.printer, client.Subscription{Queue: c.Queue}, subscriptionColumns[:1])
+	if err := s.Unsubscribe(ctx, queue); err != nil {
+		return noSuch(err, "subscription", c.Queue)
+	}
+	return show(s.printer, client.Subscription{Queue: queue}, subscriptionColumns[:1])
+}
+
+// queue is the whole name of a queue: events.USER.NAME.
+func (s *session) queue(ctx context.Context, word string) (string, error) {
+	if strings.Contains(word, ".") {
+		return word, nil
+	}
+	all, err := s.Subscriptions(ctx)
+	if err != nil {
+		return "", err
+	}
+	return wholeName(all, word)
+}
+
+// wholeName finds the queue that was created with the name word.
+func wholeName(all []client.Subscription, word string) (string, error) {
+	var found []string
+	for _, v := range all {
+		if strings.HasSuffix(v.Queue, "."+word) {
+			found = append(found, v.Queue)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", missing("subscription", word)
+	case 1:
+		return found[0], nil
+	default:
+		return "", &problem{error: fmt.Errorf("there are %d subscriptions %q: %s", len(found), word, strings.Join(found, ", ")), code: exitRefused, advice: "Say which by its whole name."}
+	}
 }

@@ -1,6 +1,8 @@
 """Drives a server from its create to its delete over the bus, and follows its events. Needs pika (python3-pika on Debian).
 
     BUS_URL=amqp://shop:PASSWORD@HOST:5672/tenants python3 docs/examples/python/main.py ORDER
+
+ORDER is your name for this run, and the server's. The same one again does nothing twice.
 """
 
 import json
@@ -13,6 +15,8 @@ import pika
 
 PATIENCE = 120  # seconds that an answer or an event may take
 
+if "BUS_URL" not in os.environ or len(sys.argv) != 2:
+    sys.exit(__doc__)
 url, order = os.environ["BUS_URL"], sys.argv[1]
 user = urllib.parse.urlsplit(url).username
 connection = pika.BlockingConnection(pika.URLParameters(url))
