@@ -58,6 +58,12 @@ type accountCreateCmd struct {
 	Limits string `help:"Rate limits: on (the cloud's), off, or what differs from the cloud's, for example post=20/minute;delete=off." default:"on"`
 }
 
+// Help has examples.
+func (*accountCreateCmd) Help() string {
+	return "For example:\n\n  ozone account create --user alice --ram 8192\n" +
+		"  ozone account create --user robot --limits \"post=100/minute;delete=off\""
+}
+
 // Run makes the account.
 func (c *accountCreateCmd) Run(ctx context.Context, e *env) error {
 	return c.with(ctx, e, ozone.MakeOperator, func(o ozone.Operator) error {
@@ -158,6 +164,11 @@ type hostExplainCmd struct {
 	Flavor int64 `arg:"" name:"flavor" help:"Number of the flavor: 1 to 7, see ozone flavor list."`
 }
 
+// Help has an example.
+func (*hostExplainCmd) Help() string {
+	return "For example:\n\n  ozone host explain 7"
+}
+
 // Run explains what each host would say to the flavor.
 func (c *hostExplainCmd) Run(ctx context.Context, e *env) error {
 	return c.with(ctx, e, ozone.OpenOperator, func(o ozone.Operator) error {
@@ -182,6 +193,13 @@ func orNone(f schemas.FlavorID) string {
 type hostFenceCmd struct {
 	place `embed:""`
 	Host  int64 `arg:"" help:"Number of the host, as host list shows it."`
+}
+
+// Help says what it does, since it cannot be taken back.
+func (*hostFenceCmd) Help() string {
+	return "Its servers become ERROR and can be deleted, and its number is never used again. Nobody asks twice, and a host that is up is fenced too: " +
+		"look with ozone host list first. A host that was silent and comes back needs no fence.\n\n" +
+		"  ozone host fence 8"
 }
 
 // Run fences the host.

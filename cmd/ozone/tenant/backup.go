@@ -48,7 +48,7 @@ type backupSetCmd struct {
 
 // Help has an example.
 func (*backupSetCmd) Help() string {
-	return "  ozone backup set web --daily H_0400_0600 --weekly SUNDAY\n\n" +
+	return "For example:\n\n  ozone backup set web --daily H_0400_0600 --weekly SUNDAY\n\n" +
 		"keeps an image of each kind, made between 04:00 and 06:00 GMT."
 }
 

@@ -146,7 +146,7 @@ type serverHistoryCmd struct {
 
 // Help says how to look back.
 func (*serverHistoryCmd) Help() string {
-	return "  ozone server history web\n" +
+	return "For example:\n\n  ozone server history web\n" +
 		"  ozone server history web --at 2026-01-02T03:04:05Z\n\n" +
 		"A server that is gone is named by its number."
 }

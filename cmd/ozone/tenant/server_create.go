@@ -21,7 +21,7 @@ type serverCreateCmd struct {
 
 // Help has examples.
 func (*serverCreateCmd) Help() string {
-	return "  ozone server create web --image \"Debian 12\" --flavor 1 --wait\n" +
+	return "For example:\n\n  ozone server create web --image \"Debian 12\" --flavor 1 --wait\n" +
 		"  ozone server create web --image 1 --flavor 1 -m role=front --file /etc/motd=motd.txt -o json | jq -r .adminPass\n\n" +
 		"ozone image list and ozone flavor list show what there is to choose from."
 }

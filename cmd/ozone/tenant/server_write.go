@@ -61,7 +61,7 @@ type serverRebuildCmd struct {
 
 // Help has an example.
 func (*serverRebuildCmd) Help() string {
-	return "  ozone server rebuild web --image golden --wait"
+	return "For example:\n\n  ozone server rebuild web --image golden --wait"
 }
 
 // Run rebuilds a server.
