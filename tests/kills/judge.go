@@ -45,8 +45,19 @@ func (r *run) settle(ctx context.Context) error {
 	}
 }
 
-// open counts the operations that are under way, over all accounts; when there are none, the servers that a probe will decide.
+// open counts what is under way. Once no operation is, no further server comes to be decided by a probe; once none is left of those, the
+// operations that their probes began may still be under way.
 func (r *run) open(ctx context.Context) (int, error) {
+	for _, count := range []func(context.Context) (int, error){r.unfinished, r.onTrial, r.unfinished} {
+		if n, err := count(ctx); err != nil || n > 0 {
+			return n, err
+		}
+	}
+	return 0, nil
+}
+
+// unfinished counts the operations that are under way, over all accounts.
+func (r *run) unfinished(ctx context.Context) (int, error) {
 	n := 0
 	for _, t := range r.tenants {
 		for _, state := range []string{"running", "queued"} {
@@ -64,10 +75,7 @@ func (r *run) open(ctx context.Context) (int, error) {
 			n += len(page)
 		}
 	}
-	if n > 0 {
-		return n, nil
-	}
-	return r.onTrial(ctx)
+	return n, nil
 }
 
 // judge compares what the clients were told with what the cloud has.
