@@ -175,6 +175,10 @@ func (a *Admin) put(ctx context.Context, body any, path ...string) error {
 	return a.call(ctx, http.MethodPut, body, nil, path...)
 }
 
+// columns are what is read of a list. The API says all that it knows of each queue otherwise, and its answer is read to an end only
+// when it is not too long.
+const columns = "?columns=name,messages"
+
 // errNotThere is the API's 404.
 var errNotThere = errors.New("not there")
 
@@ -190,6 +194,9 @@ func (a *Admin) call(ctx context.Context, method string, body, answer any, path 
 		return fmt.Errorf("management API of RabbitMQ: %s: %w", what, err)
 	}
 	where := a.base.Scheme + "://" + a.base.Host + strings.TrimRight(a.base.Path, "/") + "/api/" + strings.Join(escaped, "/")
+	if answer != nil {
+		where += columns
+	}
 	request, err := http.NewRequestWithContext(ctx, method, where, bytes.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("management API of RabbitMQ: %s: %w", what, err)
