@@ -64,7 +64,7 @@ func replayable(l bus.DeadLetter, now time.Time) error {
 	switch {
 	case strings.HasPrefix(string(l.From), string(bus.IngressQueue(""))) || l.From == bus.ExpiredQueue:
 		return fmt.Errorf("message %q came from a tenant's program: only that can send it again, in its own name", l.ID)
-	case l.From == bus.TopicEvents:
+	case l.From == bus.TopicEvents || l.From == bus.TopicOps:
 		return fmt.Errorf("%q is an event that could not be sent: nothing would take it again", l.ID)
 	case !l.Expires.IsZero() && l.Expires.Before(now):
 		return fmt.Errorf("message %q expired at %s: nobody would take it", l.ID, l.Expires.UTC().Format(time.RFC3339))

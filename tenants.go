@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/ozonecloud/ozone/actors"
+	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/bus/amqp"
 	"github.com/ozonecloud/ozone/edge"
 )
@@ -42,10 +43,14 @@ func (n *Node) door() *edge.Door {
 	return &edge.Door{Bus: n.tenants, Users: n.store, Queues: n.tenants, Subscriptions: n.store}
 }
 
-// publishing is where an engine sends events; nil: nowhere.
-func (n *Node) publishing() *actors.Publishing {
-	if n.tenants == nil {
-		return nil
+// publishing is where an engine sends events: to programs of tenants, and to operators. A bus in memory is reached by neither.
+func (n *Node) publishing() []actors.Publishing {
+	var all []actors.Publishing
+	if n.tenants != nil {
+		all = append(all, actors.Publishing{Bus: n.tenants, Topic: bus.TopicEvents, Store: n.store})
 	}
-	return &actors.Publishing{Bus: n.tenants, Store: n.store}
+	if own, ok := n.bus.(bus.Poster); ok {
+		all = append(all, actors.Publishing{Bus: own, Topic: bus.TopicOps, Store: n.store})
+	}
+	return all
 }

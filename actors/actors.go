@@ -44,8 +44,8 @@ type Config struct {
 	Now   func() time.Time // the cloud's time
 	Log   *slog.Logger
 	Rules Rules
-	// Publishing sends events to programs of tenants; nil: nobody does.
-	Publishing *Publishing
+	// Publishing sends events, each by itself: what holds up one does not hold up the others. None: nobody gets events.
+	Publishing []Publishing
 }
 
 // The bounds of an engine.
@@ -62,16 +62,16 @@ const (
 
 // Engine owns shards and runs their actors.
 type Engine struct {
-	cfg       Config
-	system    *actor.ActorSystem
-	committer *committer
-	teller    *teller
-	publisher *publisher // nil: nothing is published
-	loader    *loader
-	beside    func(job func(context.Context)) // runs a job on a goroutine of its own; its context ends with the engine
-	stats     counters
-	fatal     chan error    // holds one error
-	trial     chan struct{} // holds one word while a suspect is handled
+	cfg        Config
+	system     *actor.ActorSystem
+	committer  *committer
+	teller     *teller
+	publishers []*publisher
+	loader     *loader
+	beside     func(job func(context.Context)) // runs a job on a goroutine of its own; its context ends with the engine
+	stats      counters
+	fatal      chan error    // holds one error
+	trial      chan struct{} // holds one word while a suspect is handled
 
 	shards [schemas.Shards]*actor.PID  // set before the first message is sent
 	here   [schemas.Shards]atomic.Bool // the shard is owned by this node, as far as it knows
@@ -121,9 +121,10 @@ func (e *Engine) Start(ctx context.Context) error {
 		actor.WithDeadLetterRequestLogging(false),
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 	)
-	if e.cfg.Publishing != nil {
-		e.publisher = newPublisher(e, *e.cfg.Publishing)
-		e.wg.Go(func() { e.publisher.run(background) })
+	for _, p := range e.cfg.Publishing {
+		publisher := newPublisher(e, p)
+		e.publishers = append(e.publishers, publisher)
+		e.wg.Go(func() { publisher.run(background) })
 	}
 	e.teller = newTeller(background, e)
 	e.committer = newCommitter(background, e)

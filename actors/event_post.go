@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ozonecloud/ozone/bus"
@@ -18,8 +19,8 @@ const mostEvent = 64 << 10
 // cursorHeader has where the log goes on behind an event, for who has missed some and reads them over HTTP.
 const cursorHeader = "ozone-cursor"
 
-// eventPost is a stored event as it goes to tenants: its body as it is, its members in the head too.
-func eventPost(e *storage.EventRow) (bus.Post, error) {
+// eventPost is a stored event as it goes out: its body as it is, its members in the head too.
+func eventPost(topic string, e *storage.EventRow) (bus.Post, error) {
 	var members map[string]json.RawMessage // what is in data is not looked into
 	if err := json.Unmarshal(e.Body, &members); err != nil {
 		return bus.Post{}, fmt.Errorf("its body cannot be read: %w", err)
@@ -38,7 +39,7 @@ func eventPost(e *storage.EventRow) (bus.Post, error) {
 		headers[cursorHeader] = string(e.Cursor)
 	}
 	p := bus.Post{
-		Topic: bus.TopicEvents, Key: eventKey(e), ID: text["id"], Type: e.Type, CorrelationID: text["correlationid"],
+		Topic: topic, Key: eventKey(e), ID: text["id"], Type: e.Type, CorrelationID: text["correlationid"],
 		ContentType: "application/cloudevents+json", Headers: headers, Body: e.Body,
 	}
 	names := []string{p.Key, p.ID, p.Type, p.CorrelationID}
@@ -56,14 +57,18 @@ func eventPost(e *storage.EventRow) (bus.Post, error) {
 	return p, nil
 }
 
-// eventKey is <account>.<object>.<number>.<action>.<phase>, with - where a part is missing.
+// eventKey is <account>.<object>.<number>.<action>.<phase>, with - where a part is missing: hosts are of no account.
 func eventKey(e *storage.EventRow) string {
+	account := ""
+	if e.Account != noAccount {
+		account = strconv.FormatInt(int64(e.Account), 10)
+	}
 	object, rest, _ := strings.Cut(strings.TrimPrefix(e.Type, "ozone."), ".")
 	action, phase, _ := strings.Cut(rest, ".")
-	for _, part := range []*string{&action, &phase} {
+	for _, part := range []*string{&account, &action, &phase} {
 		if *part == "" {
 			*part = "-"
 		}
 	}
-	return fmt.Sprintf("%d.%s.%d.%s.%s", e.Account, object, e.Ref.ID, action, phase)
+	return fmt.Sprintf("%s.%s.%d.%s.%s", account, object, e.Ref.ID, action, phase)
 }

@@ -12,7 +12,7 @@ import (
 func TestAnEventGoesOutAsItIsStored(t *testing.T) {
 	t.Parallel()
 	const body = `{"specversion":"1.0","id":"server-7-3","type":"ozone.server.resize.end","sequence":"00000000000000000003","correlationid":"op","data":{"object":null}}`
-	got, err := eventPost(&storage.EventRow{
+	got, err := eventPost(bus.TopicEvents, &storage.EventRow{
 		Ref: schemas.ServerID(7).Ref(), Sequence: 3, Account: 1001, Type: "ozone.server.resize.end", Body: []byte(body), Cursor: "a-1-2-3",
 	})
 	if err != nil || string(got.Body) != body || got.ID != "server-7-3" || got.CorrelationID != "op" || got.Topic != bus.TopicEvents ||
@@ -23,13 +23,18 @@ func TestAnEventGoesOutAsItIsStored(t *testing.T) {
 
 func TestTheKeyOfAnEventHasFiveParts(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[string]string{
-		"ozone.server.resize.end":            "1001.server.7.resize.end",
-		"ozone.image.delete":                 "1001.image.7.delete.-",
-		"ozone.shared_ip_group.member_added": "1001.shared_ip_group.7.member_added.-",
+	for _, c := range []struct {
+		account schemas.AccountID
+		kind    string
+		want    string
+	}{
+		{1001, "ozone.server.resize.end", "1001.server.7.resize.end"},
+		{1001, "ozone.image.delete", "1001.image.7.delete.-"},
+		{1001, "ozone.shared_ip_group.member_added", "1001.shared_ip_group.7.member_added.-"},
+		{noAccount, "ozone.host.lost", "-.host.7.lost.-"},
 	} {
-		if got := eventKey(&storage.EventRow{Ref: schemas.ServerID(7).Ref(), Account: 1001, Type: kind}); got != want {
-			t.Errorf("eventKey(%s) = %s, want %s", kind, got, want)
+		if got := eventKey(&storage.EventRow{Ref: schemas.ServerID(7).Ref(), Account: c.account, Type: c.kind}); got != c.want {
+			t.Errorf("eventKey(%s) = %s, want %s", c.kind, got, c.want)
 		}
 	}
 }
@@ -45,7 +50,7 @@ func TestAnEventThatCannotGoOutIsNamed(t *testing.T) {
 		`{"id":"a","` + long + `":"x"}`: "longer than",
 		`{"id":"a","x":"` + strings.Repeat("x", 40<<10) + `"}`: "more than",
 	} {
-		if _, err := eventPost(&storage.EventRow{Type: "ozone.x", Body: []byte(body)}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := eventPost(bus.TopicEvents, &storage.EventRow{Type: "ozone.x", Body: []byte(body)}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("eventPost(%.40s) = %v, want an error with %q", body, err, want)
 		}
 	}

@@ -33,9 +33,14 @@ const (
 	lastSave = 2 * time.Second
 )
 
-// Publishing is how an engine sends events to programs of tenants: at least once, those of one source in their order.
+// noAccount is whose the events of hosts are.
+const noAccount schemas.AccountID = 0
+
+// Publishing is how an engine sends events: at least once, those of one source in their order.
 type Publishing struct {
-	Bus   bus.Tenants
+	Bus bus.Poster
+	// Topic says which: bus.TopicEvents has those of the accounts that have users on the tenants' bus, bus.TopicOps those of hosts.
+	Topic string
 	Store PublishingStore
 }
 
@@ -46,8 +51,9 @@ type PublishingStore interface {
 	storage.BusUsers
 }
 
-// publisher sends the events of the accounts that have users on the tenants' bus and whose shards are here. It reads the log for
-// all of them at once. An owner that does not know that it is none any more sends what another sends too: the same bytes.
+// publisher sends the events of the wanted accounts whose shards are here. It reads the log for all of them at once. The events of
+// all hosts are sent by who has the shard of noAccount, whichever shards they are of: they are few, and one place says how far
+// they are. An owner that does not know that it is none any more sends what another sends too: the same bytes.
 type publisher struct {
 	Publishing
 
@@ -87,7 +93,7 @@ func newPublisher(e *Engine, p Publishing) *publisher {
 
 // committed says that units are in the log.
 func (p *publisher) committed(units []*unit) {
-	if p == nil || !p.wants(units) {
+	if !p.wants(units) {
 		return
 	}
 	select {
@@ -181,24 +187,37 @@ func (p *publisher) end(ctx context.Context) {
 
 // follow learns whose events are wanted.
 func (p *publisher) follow(ctx context.Context) {
-	users, err := p.Store.BusUsers(ctx)
+	accounts, err := p.accounts(ctx)
 	if err != nil {
 		return // the next look is soon
 	}
 	places, wanted := map[schemas.AccountID]*place{}, map[schemas.AccountID]bool{}
-	for _, u := range users {
-		if !p.engine.here[schemas.ShardOf(u.Account)].Load() || wanted[u.Account] {
+	for _, account := range accounts {
+		if !p.engine.here[schemas.ShardOf(account)].Load() || wanted[account] {
 			continue
 		}
-		wanted[u.Account], places[u.Account] = true, p.places[u.Account]
-		if places[u.Account] == nil {
-			places[u.Account] = &place{}
+		wanted[account], places[account] = true, p.places[account]
+		if places[account] == nil {
+			places[account] = &place{}
 		}
 	}
 	p.places = places
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wanted = wanted
+}
+
+// accounts are those whose events the topic has; one may be there more than once.
+func (p *publisher) accounts(ctx context.Context) ([]schemas.AccountID, error) {
+	if p.Topic == bus.TopicOps {
+		return []schemas.AccountID{noAccount}, nil
+	}
+	users, err := p.Store.BusUsers(ctx)
+	accounts := make([]schemas.AccountID, len(users))
+	for i := range users {
+		accounts[i] = users[i].Account
+	}
+	return accounts, err
 }
 
 // look sends what is in the log, at most a page of those that are level and of each other account; more: there is more already.
@@ -233,7 +252,7 @@ func (p *publisher) look(ctx context.Context) (more bool) {
 
 func (p *publisher) failed(ctx context.Context, err error, fields ...any) {
 	if ctx.Err() == nil {
-		p.engine.cfg.Log.Warn("events are not sent; they are when it works again", append(fields, "error", err)...)
+		p.engine.cfg.Log.Warn("events are not sent; they are when it works again", append(fields, "topic", p.Topic, "error", err)...)
 	}
 }
 
@@ -305,7 +324,7 @@ func (p *publisher) advance(ctx context.Context) (more bool, err error) {
 	return page.More, nil
 }
 
-// left is where an account was left, or the end of the log when it is followed for the first time.
+// left is where an account was left, or where it begins when it is followed for the first time.
 func (p *publisher) left(ctx context.Context, account schemas.AccountID) (storage.Cursor, error) {
 	after, err := p.Store.SentEvents(ctx, account)
 	if err != nil || after != "" {
@@ -314,13 +333,14 @@ func (p *publisher) left(ctx context.Context, account schemas.AccountID) (storag
 	return p.restart(ctx, account)
 }
 
-// restart goes on at the end of the log.
-func (p *publisher) restart(ctx context.Context, account schemas.AccountID) (storage.Cursor, error) {
-	end, err := p.Store.EventsEnd(ctx)
-	if err != nil {
-		return "", err
+// restart goes on at the end of the log. Operators get all that is kept: of a new cloud's hosts the first event too.
+func (p *publisher) restart(ctx context.Context, account schemas.AccountID) (begin storage.Cursor, err error) {
+	if account != noAccount {
+		if begin, err = p.Store.EventsEnd(ctx); err != nil {
+			return "", err
+		}
 	}
-	return end, p.Store.SaveSentEvents(ctx, map[schemas.AccountID]storage.Cursor{account: end})
+	return begin, p.Store.SaveSentEvents(ctx, map[schemas.AccountID]storage.Cursor{account: begin})
 }
 
 // save keeps how far the accounts are. What it could not keep is sent again after the process has died.
@@ -343,7 +363,7 @@ func (p *publisher) save(ctx context.Context) {
 		return
 	}
 	if err := p.Store.SaveSentEvents(ctx, moved); err != nil {
-		p.engine.cfg.Log.Warn("how far events are sent is not kept", "error", err)
+		p.engine.cfg.Log.Warn("how far events are sent is not kept", "topic", p.Topic, "error", err)
 		return
 	}
 	for account := range moved {
@@ -355,7 +375,7 @@ func (p *publisher) save(ctx context.Context) {
 func (p *publisher) post(ctx context.Context, events []storage.EventRow) bus.Vouch {
 	posts := make([]bus.Post, 0, len(events))
 	for i := range events {
-		post, err := eventPost(&events[i])
+		post, err := eventPost(p.Topic, &events[i])
 		if err != nil {
 			p.setAside(ctx, &events[i], err)
 			continue
@@ -370,7 +390,7 @@ func (p *publisher) setAside(ctx context.Context, e *storage.EventRow, why error
 	engine := p.engine
 	l := bus.DeadLetter{
 		Message: bus.Message{ID: fmt.Sprintf("%s-%d-%d", e.Ref.Kind, e.Ref.ID, e.Sequence), Type: schemas.MessageType(e.Type), Body: e.Body},
-		From:    bus.TopicEvents, Reason: "the event cannot be sent: " + why.Error(), Died: engine.cfg.Now(),
+		From:    bus.Address(p.Topic), Reason: "the event cannot be sent: " + why.Error(), Died: engine.cfg.Now(),
 	}
 	engine.stats.dead.Add(1)
 	engine.cfg.Log.Error("event cannot be sent; the others go on", "account", int64(e.Account), "event", l.ID, "error", why)

@@ -169,8 +169,13 @@ const (
 	alice, bob, nobody = schemas.AccountID(1001), schemas.AccountID(1002), schemas.AccountID(1003)
 )
 
-// publishing runs a publisher in a bubble until the test is over.
+// publishing runs a publisher of the tenants' events in a bubble until the test is over.
 func publishing(t *testing.T, test func(p *publisher, log *eventLog, out *postedBus)) {
+	t.Helper()
+	publishingTo(t, bus.TopicEvents, test)
+}
+
+func publishingTo(t *testing.T, topic string, test func(p *publisher, log *eventLog, out *postedBus)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		log := &eventLog{sent: map[schemas.AccountID]storage.Cursor{alice: "0"}, users: []storage.BusUser{{Name: "a", Account: alice}, {Name: "b", Account: bob}}}
@@ -179,7 +184,7 @@ func publishing(t *testing.T, test func(p *publisher, log *eventLog, out *posted
 		for n := range e.here {
 			e.here[n].Store(true)
 		}
-		p := newPublisher(e, Publishing{Bus: out, Store: log})
+		p := newPublisher(e, Publishing{Bus: out, Topic: topic, Store: log})
 		ctx, stop := context.WithCancel(t.Context())
 		e.wg.Go(func() { p.run(ctx) })
 		defer e.wg.Wait()
@@ -271,6 +276,34 @@ func TestEventsOfAnAccountThatIsFollowedLateComeOnceAndInOrder(t *testing.T) {
 		}
 		if a, b := log.kept(alice), log.kept(bob); number(a) != len(log.events)-2 || number(b) != len(log.events)-1 {
 			t.Errorf("kept %s and %s of %d", a, b, len(log.events))
+		}
+	})
+}
+
+func TestOperatorsGetTheEventsOfHostsFromTheFirstOn(t *testing.T) {
+	t.Parallel()
+	publishingTo(t, bus.TopicOps, func(p *publisher, log *eventLog, out *postedBus) {
+		own := &p.engine.here[schemas.ShardOf(noAccount)]
+		own.Store(false)
+		time.Sleep(3 * followEvery)
+		log.mu.Lock()
+		delete(log.sent, noAccount) // nobody has ever sent any
+		log.mu.Unlock()
+		p.committed([]*unit{log.commit(noAccount, 7, event("host-7-1")), log.commit(alice, 1, event("alice's"))})
+		time.Sleep(3 * followEvery)
+		if got := out.ids(); got != "[]" {
+			t.Errorf("sent %s by who does not own the shard", got)
+		}
+		own.Store(true)
+		time.Sleep(3 * followEvery)
+		p.committed([]*unit{log.commit(noAccount, 7, event("host-7-2"))})
+		time.Sleep(2 * lookAfter)
+		if got := out.ids(); got != "[host-7-1 host-7-2]" {
+			t.Errorf("sent %s, want the events of the host", got)
+		}
+		time.Sleep(followEvery)
+		if got := log.kept(noAccount); got != "3" {
+			t.Errorf("kept that all up to %s is sent, want 3", got)
 		}
 	})
 }

@@ -66,7 +66,9 @@ func (t *teller) loop(ctx context.Context) {
 
 // say publishes what units have to say, answers first: somebody waits for them.
 func (t *teller) say(ctx context.Context, units []*unit) {
-	t.engine.publisher.committed(units)
+	for _, p := range t.engine.publishers {
+		p.committed(units)
+	}
 	for _, u := range units {
 		for i := range u.answers {
 			t.answer(ctx, &u.answers[i])

@@ -11,10 +11,15 @@ type Tenants interface {
 	DeadLetters
 	// Consume is that of Bus. Its deliveries have what their sender says in Outside.
 	Consume(ctx context.Context, a Address, prefetch int) (Consumer, error)
-	// Post publishes in order, behind what was posted before, and does not wait until the bus vouches for it.
-	Post(ctx context.Context, posts ...Post) Vouch
+	Poster
 	// Close ends every consumer and returns when nothing moves any more. It may be called twice.
 	Close() error
+}
+
+// Poster publishes to who has subscribed. The bus of nodes has it where others can reach that.
+type Poster interface {
+	// Post publishes in order, behind what was posted before. It need not wait until the bus vouches for it.
+	Post(ctx context.Context, posts ...Post) Vouch
 }
 
 // IngressQueue is the queue of what a user of the tenants' bus submits.
@@ -43,8 +48,13 @@ func Owns(user string, a Address) bool {
 	return false
 }
 
-// TopicEvents has the events of all accounts.
-const TopicEvents = "events"
+// The topics. Nobody of the one reaches the other: they are in two virtual hosts.
+const (
+	// TopicEvents has the events of all accounts, on the tenants' bus.
+	TopicEvents = "events"
+	// TopicOps has the events of hosts, for operators, on the nodes' bus.
+	TopicOps = "ozone.ops"
+)
 
 // ExpiredQueue has what expired in an ingress queue before it was taken.
 const ExpiredQueue Address = "expired"
@@ -74,7 +84,7 @@ func (v Vouch) Wait(ctx context.Context) error {
 	}
 }
 
-// Post is a message to programs of tenants. All that is under one topic arrives in the order of its publishing.
+// Post is a message to whoever has subscribed. All that is under one topic arrives in the order of its publishing.
 type Post struct {
 	Topic         string // the topic exchange; "": the queue that Key names
 	Key           string

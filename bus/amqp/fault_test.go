@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rabbitmq/amqp091-go"
+
 	"github.com/ozonecloud/ozone/bus"
 	"github.com/ozonecloud/ozone/bus/amqp"
 	"github.com/ozonecloud/ozone/schemas"
@@ -300,12 +302,20 @@ func queueFrozen(t *testing.T, broker *rig.RabbitMQ) {
 	frozen, well := bus.ShardQueue(1), bus.ShardQueue(2)
 	declare(t, b, frozen)
 	declare(t, b, well)
+	raw(t, broker.URLOf(vhost), func(ch *amqp091.Channel) error { return ch.QueueBind(string(frozen), "#", bus.TopicOps, false, nil) })
 	if err := broker.Freeze(t.Context(), vhost, string(frozen)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	err := bus.Send(ctx, b, frozen, bus.Message{ID: "1", Type: schemas.TypeCommand})
+	err := b.Post(ctx, bus.Post{Topic: bus.TopicOps, Key: "-.host.1.add.-", ID: "host-1-1"}).Wait(ctx)
+	if err == nil || ctx.Err() != nil || !b.Status().Publishing {
+		t.Errorf("outcome of a post to a frozen queue = %v, want an error that costs no connection", err)
+	}
+	if err := bus.Send(ctx, b, well, bus.Message{ID: "0", Type: schemas.TypeCommand}); err != nil {
+		t.Errorf("confirmation to another queue after that = %v, want nil", err)
+	}
+	err = bus.Send(ctx, b, frozen, bus.Message{ID: "1", Type: schemas.TypeCommand})
 	if err == nil || ctx.Err() != nil || errors.Is(err, bus.ErrFull) || errors.Is(err, bus.ErrUnroutable) {
 		t.Errorf("outcome of a message to a frozen queue = %v, want one that says that nobody knows", err)
 	}

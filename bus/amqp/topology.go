@@ -18,7 +18,7 @@ import (
 const (
 	exchangeShards   = "ozone.shards"
 	exchangeHosts    = "ozone.hosts"
-	exchangeOps      = "ozone.ops"
+	exchangeOps      = bus.TopicOps
 	exchangeReplies  = "ozone.replies"
 	exchangeDead     = "ozone.dead"
 	exchangeUnrouted = "ozone.unrouted"

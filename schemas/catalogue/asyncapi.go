@@ -12,6 +12,7 @@ const (
 	asyncAPI    = "3.1.0"
 	amqpBinding = "0.3.0" // the newest that there is
 	vhost       = "tenants"
+	nodesVhost  = "ozone" // as docs/install.md has it
 )
 
 // The texts of the document. What they promise is in docs/bus.md and docs/events.md, more at length.
@@ -20,7 +21,8 @@ const (
 		"Ozone: it receives commands, and sends the rest.\n\n" +
 		"`{user}` is the name of a user that an operator makes of an account (`ozone bus user create ACCOUNT NAME`). Exchanges and queues are there " +
 		"already: a user may publish to its `ingress.{user}` and consume its `replies.{user}` and `events.{user}`, and declare and bind nothing.\n\n" +
-		"Events for operators, of hosts, are described among the components; no tenant gets them."
+		"Events of hosts are for operators alone: in the virtual host of the nodes, where no user of a tenant can connect, and where operators bind queues " +
+		"of their own. `{vhost}` is its name."
 	aboutIngress = "Commands of one user. The routing key and the headers CC and BCC mean nothing. Properties of each message:\n\n" +
 		"- `user_id`: required, the user's name. The broker checks it, and the account follows from it.\n" +
 		"- `message_id`: required, 1 to 64 visible ASCII characters: the idempotency key, in one space with that of REST.\n" +
@@ -35,11 +37,13 @@ const (
 	aboutEvents  = "Events of one account, in the form of CloudEvents 1.0; what is a text in it is a header `cloudEvents_*` too. `message_id` is the event's " +
 		"id, `type` its type, `correlation_id` its operation. They come at least once, those of one `partitionkey` in their order: drop what is " +
 		"not above the last `sequence`, and read what is missing over HTTP, from the `ozone-cursor` of the event before it on. Further queues `events.{user}.NAME` have some types or one server alone."
+	aboutHosts = "Where operators bind their queues of the events of hosts, which have the form and the promises of those of an account. Hosts are of no " +
+		"account, and their events have no phase: the first and the last part of the routing key are `-`."
 	aboutKeys = "Where the queues of events are bound. Nobody but Ozone publishes or binds here. The routing key is " +
 		"`{account}.{object}.{id}.{action}.{phase}`, with `-` where an event has no phase."
 )
 
-// AsyncAPI is the document that describes the tenants' bus.
+// AsyncAPI is the document that describes the tenants' bus, and what the nodes' own has for operators.
 func AsyncAPI() ([]byte, error) {
 	all := All()
 	messages, bodies := Schema{}, Schema{}
@@ -50,6 +54,7 @@ func AsyncAPI() ([]byte, error) {
 	}
 	maps.Copy(bodies, definitions)
 	maps.Copy(bodies, headers)
+	address := Schema{"default": "127.0.0.1:5672", "description": "host and port, as in the URL that the operator gives"}
 	doc := Schema{
 		"asyncapi": asyncAPI,
 		"info": Schema{
@@ -60,7 +65,12 @@ func AsyncAPI() ([]byte, error) {
 		"servers": Schema{"broker": Schema{
 			"host": "{address}", "protocol": "amqp", "protocolVersion": "0-9-1", "pathname": "/" + vhost,
 			"description": "the operator's RabbitMQ",
-			"variables":   Schema{"address": Schema{"default": "127.0.0.1:5672", "description": "host and port, as in the URL that the operator gives"}},
+			"variables":   Schema{"address": address},
+			"security":    []any{reusable("securitySchemes", "user")},
+		}, "nodes": Schema{
+			"host": "{address}", "protocol": "amqp", "protocolVersion": "0-9-1", "pathname": "/{vhost}",
+			"description": "the same RabbitMQ, for operators",
+			"variables":   Schema{"address": address, "vhost": Schema{"default": nodesVhost, "description": "the virtual host of the nodes"}},
 			"security":    []any{reusable("securitySchemes", "user")},
 		}},
 		"channels":   channels(all),
@@ -115,29 +125,30 @@ func eventHeaders(example any) Schema {
 	}
 }
 
-// of are the messages of a family that tenants have to do with, by their types.
-func tenants(all []Message, family Family) Schema {
-	some := Schema{}
+// some are the messages of a family that operators, or else tenants, have to do with, by their types.
+func some(all []Message, family Family, operators bool) Schema {
+	found := Schema{}
 	for i := range all {
-		if m := &all[i]; m.Family == family && !m.Operators {
-			some[m.Type()] = reusable("messages", m.Type())
+		if m := &all[i]; m.Family == family && m.Operators == operators {
+			found[m.Type()] = reusable("messages", m.Type())
 		}
 	}
-	return some
+	return found
 }
 
 func channels(all []Message) Schema {
 	user := Schema{"user": reusable("parameters", "user")}
+	server := func(name string) []any { return []any{Schema{"$ref": "#/servers/" + name}} }
 	queue := func(name, says string, family Family) Schema {
 		return Schema{
-			"address": name, "description": says, "parameters": user, "messages": tenants(all, family),
+			"address": name, "description": says, "parameters": user, "messages": some(all, family, false), "servers": server("broker"),
 			"bindings": Schema{"amqp": Schema{
 				"is": "queue", "bindingVersion": amqpBinding,
 				"queue": Schema{"name": name, "durable": true, "exclusive": false, "autoDelete": false, "vhost": vhost},
 			}},
 		}
 	}
-	exchange := func(name, kind string) Schema {
+	exchange := func(name, kind, vhost string) Schema {
 		return Schema{"amqp": Schema{
 			"is": "routingKey", "bindingVersion": amqpBinding,
 			"exchange": Schema{"name": name, "type": kind, "durable": true, "autoDelete": false, "vhost": vhost},
@@ -146,28 +157,33 @@ func channels(all []Message) Schema {
 	part := func(says string) Schema { return Schema{"description": says} }
 	return Schema{
 		"ingress": Schema{
-			"address": "ingress.{user}", "description": aboutIngress, "parameters": user, "messages": tenants(all, Commands),
-			"bindings": exchange("ingress.{user}", "fanout"),
+			"address": "ingress.{user}", "description": aboutIngress, "parameters": user, "messages": some(all, Commands, false),
+			"servers": server("broker"), "bindings": exchange("ingress.{user}", "fanout", vhost),
 		},
 		"replies": queue("replies.{user}", aboutReplies, Answers),
 		"events":  queue("events.{user}", aboutEvents, Events),
 		"eventKeys": Schema{
-			"address": "{account}.{object}.{id}.{action}.{phase}", "description": aboutKeys, "messages": tenants(all, Events),
-			"bindings": exchange("events", "topic"),
+			"address": "{account}.{object}.{id}.{action}.{phase}", "description": aboutKeys, "messages": some(all, Events, false),
+			"servers": server("broker"), "bindings": exchange("events", "topic", vhost),
 			"parameters": Schema{
 				"account": part("the number of the account"), "object": part("server, image or shared_ip_group"), "id": part("its number"),
 				"action": part("as resize"), "phase": part("start, progress, end, error, cancelled or -"),
 			},
+		},
+		"ops": Schema{
+			"address": "-.host.{id}.{action}.-", "description": aboutHosts, "messages": some(all, Events, true),
+			"servers": server("nodes"), "bindings": exchange("ozone.ops", "topic", nodesVhost),
+			"parameters": Schema{"id": part("the number of the host"), "action": part("as lost")},
 		},
 	}
 }
 
 func operations(all []Message) Schema {
 	channel := func(name string) Schema { return Schema{"$ref": "#/channels/" + name} }
-	of := func(name string, family Family) []any {
+	of := func(name string, family Family, operators bool) []any {
 		list := []any{}
 		for i := range all {
-			if m := &all[i]; m.Family == family && !m.Operators {
+			if m := &all[i]; m.Family == family && m.Operators == operators {
 				list = append(list, Schema{"$ref": "#/channels/" + name + "/messages/" + m.Type()})
 			}
 		}
@@ -176,13 +192,17 @@ func operations(all []Message) Schema {
 	persistent := Schema{"amqp": Schema{"deliveryMode": 2, "bindingVersion": amqpBinding}}
 	return Schema{
 		"command": Schema{
-			"action": "receive", "title": "Take a command", "channel": channel("ingress"), "messages": of("ingress", Commands),
+			"action": "receive", "title": "Take a command", "channel": channel("ingress"), "messages": of("ingress", Commands, false),
 			"summary": "Ozone takes a command of a user, and answers it when it is admitted or refused.", "bindings": persistent,
-			"reply": Schema{"channel": channel("replies"), "messages": of("replies", Answers)},
+			"reply": Schema{"channel": channel("replies"), "messages": of("replies", Answers, false)},
 		},
 		"event": Schema{
-			"action": "send", "title": "Tell what has happened", "channel": channel("events"), "messages": of("events", Events),
+			"action": "send", "title": "Tell what has happened", "channel": channel("events"), "messages": of("events", Events, false),
 			"summary": "Ozone sends what has happened to the servers, images and groups of an account.", "bindings": persistent,
+		},
+		"hostEvent": Schema{
+			"action": "send", "title": "Tell operators what has happened", "channel": channel("ops"), "messages": of("ops", Events, true),
+			"summary": "Ozone sends what has happened to hosts.", "bindings": persistent,
 		},
 	}
 }

@@ -3,6 +3,8 @@ package servers_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/ozonecloud/ozone/tests/node"
 	"github.com/ozonecloud/ozone/tests/nodetest"
+	"github.com/ozonecloud/ozone/tests/rig"
 )
 
 // forges has a program of bob's try every way to speak in the name of alice's or to read what is hers.
@@ -32,6 +35,12 @@ func (d *door) forges(t *testing.T) {
 	refused(t, "the default exchange", publish("", queue, forged("default")))
 	refused(t, "amq.topic", publish("amq.topic", queue, forged("topic")))
 	refused(t, "the events", publish("events", "1.server.1.create.end", forged("event")))
+	refused(t, "the operators' topic", publish("ozone.ops", "-.host.1.add.-", forged("ops")))
+	refused(t, "a binding to it", o.raw(func(ch *amqp091.Channel) error { return ch.QueueBind("events.other", "#", "ozone.ops", false, nil) }))
+	if conn, err := amqp091.Dial(rig.ChangeURL(t, o.url, func(u *url.URL) { u.Path = "/" + path.Base(d.bus) })); err == nil {
+		t.Error("a program of a tenant is in the nodes' virtual host, where the events of hosts are")
+		_ = conn.Close()
+	}
 	for _, header := range []string{"CC", "BCC"} {
 		p := forged("forged-" + header)
 		p.Headers = amqp091.Table{header: []any{queue, "replies.shop", "ozone.shard.000"}}

@@ -19,6 +19,7 @@ import (
 type processes struct {
 	*servers
 	key    string     // the file that all share
+	ops    string     // the broker, for an operator who may read one queue
 	engine *node.Node // the first one: its directory has the machines of both
 	second *node.Node
 	edges  [2]*node.Node
@@ -59,6 +60,7 @@ func (p *processes) command(t *testing.T, args ...string) string {
 
 func TestRoles(t *testing.T) {
 	p := &processes{servers: newServers(t)}
+	p.watch(t) // before the first host is there
 	p.engine = nodetest.StartWith(t, p.process(t, "engine,host", "--hosts", "sim:4"))
 	p.key = filepath.Join(p.engine.Dir(), "secret.key")
 	p.second = nodetest.StartWith(t, p.beside(t, p.process(t, "engine,host", "--hosts", "sim:4")))
@@ -71,6 +73,7 @@ func TestRoles(t *testing.T) {
 	t.Run("a command that nobody waits for outlives broker and engines", p.queued)
 	t.Run("hosts in a process of their own", p.hosts)
 	t.Run("the operator needs the servers only", p.operator)
+	t.Run("an operator has every event of every host", p.watches)
 }
 
 // startEdges starts both, with an account.
